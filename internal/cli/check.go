@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/charmbracelet/colorprofile"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"holdfast/internal/app"
+	"holdfast/internal/config"
+	"holdfast/internal/drift"
+	"holdfast/internal/report"
+)
+
+const checkHelp = `Check the root modules at the given paths, or in the current folder, for drift:
+what was changed in the real infrastructure, and applying the code again would
+put back. Nothing is changed by a check: no infrastructure, no state, no lock.
+
+The root module must be initialised (terraform init), because its providers are
+run from where that put them, once they match .terraform.lock.hcl.`
+
+const checkExamples = `  # the root module in the current folder
+  holdfast check
+
+  # another one, with the variables that its pipeline uses
+  holdfast check infrastructure --var-file=prod.tfvars
+
+  # for programs, and a table for people
+  holdfast check infrastructure -o json=drift.json`
+
+// exitCodes is part of every help text of a command that has them.
+const exitCodes = `
+Exit codes:
+  0  everything was checked and is clean
+  1  no drift found, but something could not be checked, or a state is unsound
+  2  drift
+`
+
+type checkFlags struct {
+	app.CheckOptions
+	format  string
+	outputs []string
+	verbose bool
+	noColor bool
+}
+
+func (p *program) check() *cobra.Command {
+	f := &checkFlags{}
+	cmd := &cobra.Command{
+		Use: "check [PATH...]", Short: "Find drift; read-only", Long: checkHelp + "\n" + exitCodes, Example: checkExamples,
+		RunE: func(cmd *cobra.Command, args []string) error { return p.runCheck(cmd, f, args) },
+	}
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.format, "format", "table", "output format: table or json")
+	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write to `[FORMAT=]FILE` as well; may be repeated")
+	stackFlags(flags, &f.CheckOptions)
+	flags.StringVar(&f.Engine, "engine", "auto", "how to find the verdict: auto or direct")
+	flags.IntVar(&f.Parallelism, "parallelism", 64, "how many resources are read at the same time")
+	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also show what changed and does not count")
+	flags.BoolVar(&f.noColor, "no-color", false, "no colours; NO_COLOR does the same")
+	return cmd
+}
+
+// stackFlags are the flags of every command that opens stacks.
+func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
+	flags.Var(varFlag{&o.Variables, false}, "var", "set a root variable, as `NAME=VALUE`; may be repeated")
+	flags.Var(varFlag{&o.Variables, true}, "var-file", "read root variables from `FILE`, relative to the root module; may be repeated")
+	flags.StringVar(&o.Workspace, "workspace", "", "check this workspace instead of the selected one")
+	flags.StringVar(&o.State, "state", "", "check against the state in `FILE` instead of the backend's")
+	flags.DurationVar(&o.ResourceTimeout, "resource-timeout", 5*time.Minute, "the longest that one resource may take")
+	flags.BoolVar(&o.VerifyProviders, "verify-providers", false, "hash the providers again instead of trusting an earlier run's memory")
+	flags.BoolVar(&o.AllowUnlocked, "allow-unlocked-providers", false, "run providers that .terraform.lock.hcl does not vouch for")
+	flags.StringVar(&o.CacheDir, "cache-dir", "", "keep schemas and hashes in `FOLDER` instead of the user's cache folder")
+}
+
+// varFlag keeps --var and --var-file in one list, because their order counts.
+type varFlag struct {
+	list *[]config.VarOption
+	file bool
+}
+
+func (v varFlag) String() string { return "" }
+func (v varFlag) Type() string   { return "string" }
+
+func (v varFlag) Set(s string) error {
+	if v.file {
+		*v.list = append(*v.list, config.VarOption{File: s})
+		return nil
+	}
+	name, value, ok := strings.Cut(s, "=")
+	if !ok || name == "" {
+		return errors.New("write it as NAME=VALUE")
+	}
+	*v.list = append(*v.list, config.VarOption{Name: name, Value: value})
+	return nil
+}
+
+func (p *program) runCheck(cmd *cobra.Command, f *checkFlags, args []string) error {
+	outputs, err := f.targets()
+	if err != nil {
+		return &usageError{cmd.CommandPath(), err}
+	}
+	f.Paths, f.Env = args, p.env
+	run, err := app.Check(cmd.Context(), f.CheckOptions)
+	if err != nil {
+		return &usageError{cmd.CommandPath(), err}
+	}
+	p.code = run.ExitCode()
+	if cmd.Context().Err() != nil {
+		return nil //nolint:nilerr // half a result is none, and Main says why there is none
+	}
+	for _, out := range outputs {
+		if err := out.write(p, f, run); err != nil {
+			return err
+		}
+	}
+	p.done = true
+	return nil
+}
+
+// target is a format and where it goes; no file means standard output.
+type target struct{ format, file string }
+
+func (f *checkFlags) targets() ([]target, error) {
+	targets := []target{{format: f.format}}
+	for _, out := range f.outputs {
+		format, file, ok := strings.Cut(out, "=")
+		if !ok {
+			format, file = f.format, out
+		}
+		targets = append(targets, target{format, file})
+	}
+	for _, t := range targets {
+		if t.format != "table" && t.format != "json" {
+			return nil, fmt.Errorf("format %q: this version writes table and json", t.format)
+		}
+	}
+	return targets, nil
+}
+
+func (t target) write(p *program, f *checkFlags, run drift.Run) error {
+	if t.file == "" {
+		return t.render(p.stdout, p.tableOptions(f), run)
+	}
+	var buf bytes.Buffer
+	if err := t.render(&buf, report.TableOptions{Verbose: f.verbose}, run); err != nil {
+		return err
+	}
+	return writeFile(t.file, buf.Bytes())
+}
+
+func (t target) render(w io.Writer, o report.TableOptions, run drift.Run) error {
+	if t.format == "json" {
+		return report.JSON(w, run)
+	}
+	return report.Table(w, run, o)
+}
+
+// tableOptions suits the table to the terminal.
+func (p *program) tableOptions(f *checkFlags) report.TableOptions {
+	o := report.TableOptions{Verbose: f.verbose, Width: terminalWidth(p.stdout)}
+	o.Color = !f.noColor && colorprofile.Detect(p.stdout, p.env) > colorprofile.ASCII
+	return o
+}
+
+// writeFile writes a file aside and renames it, so that nobody reads half.
+func writeFile(path string, content []byte) error {
+	tmp, err := os.CreateTemp(filepath.Dir(path), ".holdfast-*")
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, err)
+	}
+	_, err = tmp.Write(content)
+	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	if err == nil {
+		err = os.Rename(tmp.Name(), path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(tmp.Name())))
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package config
+
+import (
+	"maps"
+	"slices"
+
+	"holdfast/internal/drift"
+)
+
+// Missing lists the instances of managed resources that the source has and the
+// state doesn't, as far as count and for_each can be evaluated: what the next
+// apply would create.
+func (e *Evaluator) Missing(has func(address string) bool) []drift.Address {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.root.missing(has)
+}
+
+func (s *scope) missing(has func(address string) bool) []drift.Address {
+	var out []drift.Address
+	for _, name := range slices.Sorted(maps.Keys(s.module.Resources)) {
+		r := s.module.Resources[name]
+		if r.Mode != drift.Managed {
+			continue
+		}
+		exp, _ := s.expansion(r.Count, r.ForEach)
+		for _, key := range exp.keys() {
+			addr := drift.Address{Module: s.addr, Mode: r.Mode, Type: r.Type, Name: r.Name, Key: key}
+			if !has(addr.String()) {
+				out = append(out, addr)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.module.Calls)) {
+		call := s.module.Calls[name]
+		exp, _ := s.expansion(call.Count, call.ForEach)
+		for _, key := range exp.keys() {
+			if child := s.child(drift.ModuleStep{Name: name, Key: key}); child != nil {
+				out = append(out, child.missing(has)...)
+			}
+		}
+	}
+	return out
+}
+
+// keys lists the instance keys, in order; none where they can't be decided.
+func (e expansion) keys() []drift.Key {
+	var keys []drift.Key
+	switch e.kind {
+	case single:
+		return []drift.Key{drift.NoKey}
+	case counted:
+		for i := range e.count {
+			keys = append(keys, drift.IntKey(i))
+		}
+	case eached:
+		for _, name := range slices.Sorted(maps.Keys(e.elems)) {
+			keys = append(keys, drift.StringKey(name))
+		}
+	}
+	return keys
+}

@@ -1,0 +1,259 @@
+// Package detect finds drift: it brings a stack's source, its state and its
+// providers together and gives the verdict. It only reads.
+package detect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"holdfast/internal/config"
+	"holdfast/internal/drift"
+	"holdfast/internal/provider"
+	"holdfast/internal/stack"
+	"holdfast/internal/state"
+)
+
+// Options hold for all stacks of a run.
+type Options struct {
+	// Parallelism is how many resources are read at the same time, over all
+	// stacks; 0 means 64.
+	Parallelism int
+	// Stacks is how many stacks are checked at the same time; 0 means 8.
+	Stacks int
+	// ResourceTimeout bounds the check of one resource, and the start of one
+	// provider; 0 means five minutes.
+	ResourceTimeout time.Duration
+	// Variables are --var and --var-file, in their order.
+	Variables []config.VarOption
+}
+
+// Checker checks stacks. It is safe for concurrent use.
+type Checker struct {
+	providers *provider.Manager
+	options   Options
+	slots     chan struct{} // one a resource being read
+}
+
+// New makes a checker that gets its providers from m.
+func New(m *provider.Manager, o Options) *Checker {
+	if o.Parallelism <= 0 {
+		o.Parallelism = 64
+	}
+	if o.Stacks <= 0 {
+		o.Stacks = 8
+	}
+	if o.ResourceTimeout <= 0 {
+		o.ResourceTimeout = 5 * time.Minute
+	}
+	return &Checker{providers: m, options: o, slots: make(chan struct{}, o.Parallelism)}
+}
+
+// Run checks stacks side by side and gives their results in the same order.
+func (c *Checker) Run(ctx context.Context, stacks []stack.Stack) []drift.Stack {
+	results := make([]drift.Stack, len(stacks))
+	slots := make(chan struct{}, c.options.Stacks)
+	var wg sync.WaitGroup
+	for i, s := range stacks {
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			results[i] = c.Check(ctx, s)
+		})
+	}
+	wg.Wait()
+	return results
+}
+
+// maxPasses is how often a stack is checked when its state keeps changing
+// underneath.
+const maxPasses = 3
+
+// Check checks one stack. What goes wrong is in the result.
+func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
+	started := time.Now()
+	var result drift.Stack
+	for n := 1; ; n++ {
+		var again bool
+		result, again = c.pass(ctx, s, n == maxPasses)
+		if !again || ctx.Err() != nil {
+			break
+		}
+	}
+	result.ID, result.Path, result.Workspace = drift.StackID(s.Path, s.Workspace), s.Path, s.Workspace
+	result.Engine = "direct"
+	result.DurationMS = time.Since(started).Milliseconds()
+	return result
+}
+
+// pass checks a stack once. again asks for another pass: the state has changed
+// meanwhile. On the last one what was found is kept, but only as possible.
+func (c *Checker) pass(ctx context.Context, s stack.Stack, last bool) (result drift.Stack, again bool) {
+	p, err := c.open(ctx, s)
+	if err != nil {
+		return failed(s, err), false
+	}
+	defer p.close()
+	p.lease(ctx)
+	p.checkAll(ctx)
+	p.guardAbsence(ctx)
+	again = p.guardApply(ctx, last)
+	return p.result(), again
+}
+
+// open reads a stack's state and source.
+func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
+	if s.Backend != "local" {
+		return nil, coded("backend_unsupported", "its state is in the backend %q, which this version can't read; pull it with `terraform state pull > FILE` and check with --state FILE", s.Backend)
+	}
+	source := state.Local{Path: s.StatePath}
+	tree, err := config.Load(s.Dir, s.DataDir)
+	if err != nil {
+		return nil, wrapped("source_unreadable", err)
+	}
+	raw, err := source.Read(ctx)
+	if err != nil {
+		if errors.Is(err, state.ErrNone) && tree.Root.Backend != nil && tree.Root.Backend.Type != "local" {
+			return nil, coded("not_initialised", "it declares the backend %q but is not initialised; run terraform init in %s", tree.Root.Backend.Type, s.Dir)
+		}
+		if errors.Is(err, state.ErrNone) {
+			return nil, coded("no_state", "%v; if the stack was never applied there is nothing to check, else run terraform init or name the state with --state", err)
+		}
+		return nil, wrapped("state_unreadable", err)
+	}
+	decoded, err := state.Decode(raw)
+	if err != nil {
+		return nil, &codedError{"state_unreadable", fmt.Errorf("%s: %w", source, err), []drift.Integrity{{
+			Code: "state_unreadable", Severity: drift.SeverityError, Message: fmt.Sprintf("%s: %v", source, err),
+		}}}
+	}
+	return c.newPass(s, source, raw, decoded, tree)
+}
+
+func (c *Checker) newPass(s stack.Stack, source state.Local, raw []byte, decoded *state.State, tree *config.Tree) (*pass, error) {
+	vars, err := config.RootVariables(s.Dir, s.Env, c.options.Variables)
+	if err != nil {
+		return nil, wrapped("variables_unreadable", err)
+	}
+	lock, err := provider.ReadLock(s.Dir + "/" + provider.LockFile)
+	if err != nil {
+		return nil, wrapped("lock_file_unreadable", err)
+	}
+	p := &pass{
+		checker: c, stack: s, source: source, raw: raw, state: decoded, tree: tree,
+		where:  provider.Where{Dir: s.Dir, DataDir: s.DataDir, Lock: lock, Env: func(name string) string { return stack.Getenv(s.Env, name) }},
+		leases: map[drift.ProviderConfig]*leased{},
+	}
+	p.index = newIndex(p)
+	in := config.Inputs{Workspace: s.Workspace, Variables: vars, Values: p.index}
+	p.eval = config.NewEvaluator(tree, in)
+	in.Values = providerValues{p.index}
+	p.providerEval = config.NewEvaluator(tree, in)
+	p.redact = newRedactor(p)
+	err = p.place()
+	return p, err
+}
+
+// codedError is an error that ends the check of a whole stack.
+type codedError struct {
+	code      string
+	err       error
+	integrity []drift.Integrity
+}
+
+func (e *codedError) Error() string { return e.err.Error() }
+func (e *codedError) Unwrap() error { return e.err }
+
+func coded(code, format string, args ...any) error {
+	return &codedError{code: code, err: fmt.Errorf(format, args...)}
+}
+
+func wrapped(code string, err error) error { return &codedError{code: code, err: err} }
+
+// failed is the result of a stack that could not be checked at all.
+func failed(s stack.Stack, err error) drift.Stack {
+	r := drift.Stack{State: drift.State{Source: s.StatePath}}
+	code := "failed"
+	if ce, ok := errors.AsType[*codedError](err); ok {
+		code, r.Integrity = ce.code, ce.integrity
+	}
+	r.Errors = []drift.Error{{Code: code, Message: err.Error()}}
+	complete(&r)
+	r.Settle(true)
+	return r
+}
+
+// Failed is the result of a stack that could not even be opened.
+func Failed(s stack.Stack, code string, err error) drift.Stack {
+	r := failed(s, wrapped(code, err))
+	r.ID, r.Path, r.Workspace, r.Engine = drift.StackID(s.Path, s.Workspace), s.Path, s.Workspace, "direct"
+	return r
+}
+
+// complete puts the lists of a result in order and makes none of them null.
+func complete(r *drift.Stack) {
+	byAddress := strings.Compare
+	r.Findings = sorted(r.Findings, func(a, b drift.Finding) int { return byAddress(a.Address, b.Address) })
+	r.Observed = sorted(r.Observed, func(a, b drift.Paths) int { return byAddress(a.Address, b.Address) })
+	r.Adopted = sorted(r.Adopted, func(a, b drift.Paths) int { return byAddress(a.Address, b.Address) })
+	r.Pending = sorted(r.Pending, func(a, b drift.Pending) int { return byAddress(a.Address, b.Address) })
+	r.Integrity = sorted(r.Integrity, func(a, b drift.Integrity) int { return byAddress(a.Address+a.Code, b.Address+b.Code) })
+	r.Errors = sorted(r.Errors, func(a, b drift.Error) int { return byAddress(a.Address+a.Code, b.Address+b.Code) })
+}
+
+func sorted[T any](list []T, compare func(a, b T) int) []T {
+	if list == nil {
+		return []T{}
+	}
+	slices.SortStableFunc(list, compare)
+	return list
+}
+
+// guardApply reads the state, its lock and the drifted resources again before
+// findings are reported: what looks like drift may be an apply under way. It
+// asks for another pass when the state is a different one by now.
+func (p *pass) guardApply(ctx context.Context, last bool) (again bool) {
+	if len(p.out.Findings) == 0 || ctx.Err() != nil {
+		return false
+	}
+	p.reread(ctx)
+	lock, lockErr := p.source.Lock(ctx)
+	raw, err := p.source.Read(ctx)
+	changed := err != nil || !bytes.Equal(raw, p.raw)
+	switch {
+	case changed && !last && err == nil:
+		return true
+	case changed:
+		p.doubtAll("state_changing", "the state kept changing during the check; an apply is under way")
+	case lockErr != nil || lock.Changes():
+		p.doubtAll("apply_under_way", holder(lock))
+	}
+	return false
+}
+
+func holder(lock *state.Lock) string {
+	msg := "the state is locked: an apply seems to be under way"
+	if lock == nil {
+		return msg
+	}
+	if lock.Who != "" {
+		msg += ", by " + lock.Who
+	}
+	if !lock.Created.IsZero() {
+		msg += " since " + lock.Created.UTC().Format(time.RFC3339)
+	}
+	return msg + "; check again when it is done"
+}
+
+// doubtAll makes every finding possible and says why.
+func (p *pass) doubtAll(code, message string) {
+	p.out.Errors = append(p.out.Errors, drift.Error{Code: code, Message: message})
+	for i := range p.out.Findings {
+		p.out.Findings[i].Certainty, p.out.Findings[i].Doubt = drift.Possible, message
+	}
+}

@@ -1,0 +1,186 @@
+package detect
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"holdfast/internal/config"
+	"holdfast/internal/drift"
+	"holdfast/internal/drift/schema"
+	"holdfast/internal/provider"
+	"holdfast/internal/state"
+)
+
+// index gives the evaluator the objects of the state, as typed values, by the
+// addresses that the source uses. A value is decoded when it is asked for.
+type index struct {
+	pass      *pass
+	resources map[string]map[drift.Key]*entry // by module and resource
+	all       map[string]bool
+}
+
+type entry struct {
+	inst  state.Instance
+	once  sync.Once
+	value cty.Value
+}
+
+func newIndex(p *pass) *index {
+	return &index{pass: p, resources: map[string]map[drift.Key]*entry{}, all: map[string]bool{}}
+}
+
+func indexKey(module drift.ModuleAddress, resource string) string {
+	return module.String() + "|" + resource
+}
+
+func (x *index) add(addr drift.Address, inst state.Instance) {
+	key := indexKey(addr.Module, addr.Resource())
+	if x.resources[key] == nil {
+		x.resources[key] = map[drift.Key]*entry{}
+	}
+	x.resources[key][addr.Key] = &entry{inst: inst}
+	x.all[addr.String()] = true
+}
+
+func (x *index) has(addr string) bool { return x.all[addr] }
+
+// Instances implements config.Values.
+func (x *index) Instances(module drift.ModuleAddress, mode, typeName, name string) map[drift.Key]cty.Value {
+	resource := drift.Address{Mode: mode, Type: typeName, Name: name}.Resource()
+	vals := map[drift.Key]cty.Value{}
+	for key, e := range x.resources[indexKey(module, resource)] {
+		e.once.Do(func() { e.value = x.decode(e.inst) })
+		vals[key] = e.value
+	}
+	return vals
+}
+
+// decode turns stored attributes into a value of the current schema, what is
+// sensitive marked. What can't be decoded is unknown.
+func (x *index) decode(inst state.Instance) cty.Value {
+	if inst.Provider.Provider == drift.BuiltinProvider {
+		return markSensitive(decodeBuiltin(inst), nil, inst)
+	}
+	schemas, err := x.pass.schemas(inst.Provider.Provider)
+	if err != nil {
+		return cty.DynamicVal
+	}
+	get := schemas.Resource
+	if inst.Address.Mode == drift.Data {
+		get = schemas.Data
+	}
+	sch, err := get(inst.Address.Type)
+	if err != nil || sch == nil {
+		return cty.DynamicVal
+	}
+	v, err := x.typed(inst, sch)
+	if err != nil {
+		return cty.DynamicVal
+	}
+	return markSensitive(v, sch.Block, inst)
+}
+
+func (x *index) typed(inst state.Instance, sch *schema.Schema) (cty.Value, error) {
+	ty := sch.Block.ImpliedType()
+	if inst.SchemaVersion == sch.Version && inst.Attributes != nil {
+		if v, err := ctyjson.Unmarshal(inst.Attributes, ty); err == nil {
+			return sch.Block.Normalize(v), nil
+		}
+	}
+	if !x.pass.leased.Load() || inst.Address.Mode != drift.Managed {
+		return cty.NilVal, errNotDecoded
+	}
+	l := x.pass.leases[inst.Provider]
+	if l == nil || l.lease == nil {
+		return cty.NilVal, errNotDecoded
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), x.pass.checker.options.ResourceTimeout)
+	defer cancel()
+	upgraded, err := l.lease.Client.UpgradeState(ctx, inst.Address.Type, inst.SchemaVersion, rawState(inst))
+	if err != nil {
+		return cty.NilVal, err
+	}
+	v, err := upgraded.Decode(ty)
+	return sch.Block.Normalize(v), err
+}
+
+func rawState(inst state.Instance) provider.RawState {
+	return provider.RawState{JSON: inst.Attributes, Flat: inst.Flat}
+}
+
+// decodeBuiltin decodes terraform_data and terraform_remote_state, whose
+// dynamic attributes carry their types.
+func decodeBuiltin(inst state.Instance) cty.Value {
+	attrs := map[string]cty.Type{
+		"id": cty.String, "input": cty.DynamicPseudoType, "output": cty.DynamicPseudoType, "triggers_replace": cty.DynamicPseudoType,
+	}
+	if inst.Address.Type == "terraform_remote_state" {
+		attrs = map[string]cty.Type{
+			"backend": cty.String, "config": cty.DynamicPseudoType, "defaults": cty.DynamicPseudoType,
+			"outputs": cty.DynamicPseudoType, "workspace": cty.String,
+		}
+	}
+	v, err := ctyjson.Unmarshal(inst.Attributes, cty.Object(attrs))
+	if err != nil {
+		return cty.DynamicVal
+	}
+	return v
+}
+
+// markSensitive marks what the schema or the state calls sensitive.
+func markSensitive(v cty.Value, b *schema.Block, inst state.Instance) cty.Value {
+	origin := untrusted{what: inst.Address.String() + ", a sensitive value of an earlier run in the state"}
+	marked, err := cty.Transform(v, func(path cty.Path, v cty.Value) (cty.Value, error) {
+		if len(path) == 0 {
+			return v, nil
+		}
+		if (b != nil && v.Type().IsPrimitiveType() && b.SensitiveAt(path)) || listed(path, inst.Sensitive) {
+			return v.Mark(config.Sensitive).Mark(origin), nil
+		}
+		return v, nil
+	})
+	if err != nil {
+		return cty.DynamicVal
+	}
+	return marked
+}
+
+func listed(path cty.Path, paths []cty.Path) bool {
+	return slices.ContainsFunc(paths, path.Equals)
+}
+
+// untrusted marks a value from the state that must not decide how a provider
+// is configured: it may have changed, or run out, since it was stored.
+type untrusted struct{ what string }
+
+// providerValues are the objects of the state for the evaluation of provider
+// blocks: as index, but identity and token data sources, which say who ran
+// Terraform then, are untrusted.
+type providerValues struct{ *index }
+
+// Instances implements config.Values.
+func (x providerValues) Instances(module drift.ModuleAddress, mode, typeName, name string) map[drift.Key]cty.Value {
+	vals := x.index.Instances(module, mode, typeName, name)
+	if mode != drift.Data || !shortLived(typeName) {
+		return vals
+	}
+	for key, v := range vals {
+		vals[key] = v.Mark(untrusted{what: "data." + typeName + "." + name + ", which says who ran Terraform when it was last applied"})
+	}
+	return vals
+}
+
+// shortLived reports whether a data source is about the caller or gives out
+// something that ends.
+func shortLived(typeName string) bool {
+	_, isIdentity := identities[typeName]
+	for _, suffix := range []string{"_auth", "_token", "_client_config", "_session_context", "_credentials"} {
+		isIdentity = isIdentity || strings.HasSuffix(typeName, suffix)
+	}
+	return isIdentity
+}

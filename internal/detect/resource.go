@@ -1,0 +1,422 @@
+package detect
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/zclconf/go-cty/cty"
+	ctyjson "github.com/zclconf/go-cty/cty/json"
+
+	"holdfast/internal/config"
+	"holdfast/internal/drift"
+	"holdfast/internal/drift/schema"
+	"holdfast/internal/drift/verdict"
+	"holdfast/internal/provider"
+)
+
+var errNotDecoded = errors.New("it can't be decoded without its provider")
+
+// outcome is what became of one subject.
+type outcome struct {
+	finding  *drift.Finding
+	observed []cty.Path
+	adopted  []cty.Path
+	pending  []drift.Pending
+	live     provider.Dynamic // as it was read; to be read again before a finding is reported
+}
+
+// check gives one subject its verdict and records it.
+func (p *pass) check(ctx context.Context, s *subject) {
+	out, err := p.bounded(ctx, s)
+	var unsupported *unsupportedError
+	switch {
+	case errors.As(err, &unsupported):
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.out.Resources.Unsupported++
+		p.out.Errors = append(p.out.Errors, drift.Error{Address: s.addr.String(), Code: "unsupported", Message: err.Error()})
+	case err != nil:
+		p.fail(s.addr, codeOf(err), err)
+	default:
+		p.record(s, out)
+	}
+}
+
+// bounded runs the verdict within its time, and keeps a mistake of ours, or a
+// value that no schema allows, from taking the run down.
+func (p *pass) bounded(ctx context.Context, s *subject) (out outcome, err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.checker.options.ResourceTimeout)
+	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("a value of %s could not be handled; please report this: %v", s.addr.Type, r)
+		}
+	}()
+	return p.verdict(ctx, s)
+}
+
+type unsupportedError struct{ reason string }
+
+func (e *unsupportedError) Error() string { return e.reason }
+
+func (p *pass) record(s *subject, out outcome) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.out.Resources.Checked++
+	p.out.Pending = append(p.out.Pending, out.pending...)
+	if len(out.observed) > 0 {
+		p.out.Observed = append(p.out.Observed, named(s.addr, out.observed))
+	}
+	if len(out.adopted) > 0 {
+		p.out.Adopted = append(p.out.Adopted, named(s.addr, out.adopted))
+	}
+	s.deleted = out.finding != nil && out.finding.Kind == drift.Deleted
+	if !s.deleted {
+		p.found[s.inst.Provider] = true
+	}
+	if out.finding == nil {
+		p.out.Resources.Clean++
+		return
+	}
+	p.out.Resources.Drifted++
+	p.out.Findings = append(p.out.Findings, *out.finding)
+	p.drifted = append(p.drifted, drifted{s, out.live})
+}
+
+func named(addr drift.Address, paths []cty.Path) drift.Paths {
+	out := drift.Paths{Address: addr.String()}
+	for _, path := range paths {
+		out.Paths = append(out.Paths, drift.FormatPath(path))
+	}
+	return out
+}
+
+// verdict follows design section 2, step by step.
+func (p *pass) verdict(ctx context.Context, s *subject) (outcome, error) {
+	out := outcome{pending: p.unapplied(s)}
+	if s.addr.Type != s.inst.Address.Type {
+		return out, &unsupportedError{fmt.Sprintf("the source moves it here from %s, a resource of another type; apply the move, then check again", s.inst.Address)}
+	}
+	if p.forgotten(s) {
+		return out, nil // the code has let go of it: what becomes of it is nobody's drift
+	}
+	if s.lease == nil {
+		return out, nil // terraform_data: it lives in the state alone, so nothing can change it by hand
+	}
+	r, err := p.prepare(s)
+	if err != nil {
+		return out, err
+	}
+	applied, live, err := r.read(ctx)
+	if err != nil {
+		return out, err
+	}
+	out.live = live.State
+	if live.State.IsNil() {
+		out.finding = p.finding(s, drift.Deleted)
+		return out, nil
+	}
+	if err := r.decode(applied, live); err != nil {
+		return out, err
+	}
+	changed := drift.Diff(r.applied, r.live)
+	r.source = p.eval.Source(s.addr, r.schema.Block)
+	if r.source.Existence == config.Absent {
+		out.observed = changed
+		return out, nil
+	}
+	r.value, r.marks = r.source.Value.UnmarkDeepWithPaths()
+	if err := r.planSource(ctx, live); err != nil {
+		return out, err
+	}
+	if len(changed) > 0 {
+		if err := r.decide(ctx, live, &out); err != nil {
+			return out, err
+		}
+	}
+	out.pending = append(out.pending, r.pending(out.finding)...)
+	return out, nil
+}
+
+// unapplied is what the source wants of the instance's very existence.
+func (p *pass) unapplied(s *subject) []drift.Pending {
+	pending := func(addr drift.Address, action string) []drift.Pending {
+		return []drift.Pending{{Address: addr.String(), Actions: []string{action}, Paths: []string{}}}
+	}
+	existence, _ := p.eval.Exists(s.addr)
+	switch {
+	case existence == config.Absent:
+		if removed, ok := p.tree.RemovedBy(s.addr); ok && !removed.Destroy {
+			return pending(s.addr, "forget")
+		}
+		return pending(s.addr, "delete")
+	case s.addr.String() != s.inst.Address.String():
+		return pending(s.addr, "move")
+	}
+	return nil
+}
+
+// forgotten reports whether a removed block only takes the instance out of the
+// state. Terraform doesn't look at such an object any more.
+func (p *pass) forgotten(s *subject) bool {
+	if existence, _ := p.eval.Exists(s.addr); existence != config.Absent {
+		return false
+	}
+	removed, ok := p.tree.RemovedBy(s.addr)
+	return ok && !removed.Destroy
+}
+
+// reading is one resource instance on its way to a verdict.
+type reading struct {
+	pass    *pass
+	subject *subject
+	client  *provider.Client
+	schema  *schema.Schema
+	ty      cty.Type
+	meta    provider.Dynamic
+
+	applied, live cty.Value
+	source        config.Source
+	marks         []cty.PathValueMarks // of the source
+	value         cty.Value            // of the source, unmarked
+
+	// What an apply of the source would make of live; cty.NilVal where the
+	// source can't be evaluated whole, or the provider refuses it.
+	wanted        cty.Value
+	wantedConfig  cty.Value
+	wantedReplace []cty.Path
+}
+
+func (p *pass) prepare(s *subject) (*reading, error) {
+	lease := s.lease.lease
+	sch, err := lease.Schemas.Resource(s.addr.Type)
+	switch {
+	case err != nil:
+		return nil, err
+	case sch == nil:
+		return nil, &unsupportedError{fmt.Sprintf("provider %s has no resource type %s; is the right version installed?", s.inst.Provider.Provider, s.addr.Type)}
+	case s.inst.SchemaVersion > sch.Version:
+		return nil, &unsupportedError{fmt.Sprintf("the state holds it in schema version %d, newer than version %d of provider %s; upgrade the provider", s.inst.SchemaVersion, sch.Version, s.inst.Provider.Provider)}
+	}
+	r := &reading{pass: p, subject: s, client: lease.Client, schema: sch, ty: sch.Block.ImpliedType()}
+	r.meta, err = p.meta(s, lease.Schemas)
+	return r, err
+}
+
+// meta is the module's provider_meta for the provider.
+func (p *pass) meta(s *subject, schemas *provider.Schemas) (provider.Dynamic, error) {
+	sch, err := schemas.Meta()
+	if err != nil || sch == nil {
+		return provider.Dynamic{}, err
+	}
+	v := p.eval.Meta(s.addr.Module, s.inst.Provider.Provider, sch.Block)
+	return provider.Encode(v, sch.Block.ImpliedType())
+}
+
+// read upgrades the stored object and reads the real one.
+func (r *reading) read(ctx context.Context) (applied, live provider.Object, err error) {
+	inst := r.subject.inst
+	applied = provider.Object{Private: inst.Private}
+	if applied.State, err = r.client.UpgradeState(ctx, inst.Address.Type, inst.SchemaVersion, rawState(inst)); err != nil {
+		return applied, live, fmt.Errorf("upgrading its state: %w", err)
+	}
+	if applied.State.IsNil() {
+		return applied, live, &provider.NonsenseError{What: "an upgraded state that is null"}
+	}
+	if inst.Identity != nil {
+		if applied.Identity, err = r.client.UpgradeIdentity(ctx, inst.Address.Type, inst.IdentityVersion, inst.Identity); err != nil {
+			return applied, live, fmt.Errorf("upgrading its identity: %w", err)
+		}
+	}
+	if live, err = r.client.Read(ctx, inst.Address.Type, applied, r.meta); err != nil {
+		return applied, live, fmt.Errorf("reading it: %w", err)
+	}
+	return applied, live, nil
+}
+
+func (r *reading) decode(applied, live provider.Object) error {
+	a, err := applied.State.Decode(r.ty)
+	if err != nil {
+		return fmt.Errorf("upgrading its state: %w", err)
+	}
+	l, err := live.State.Decode(r.ty)
+	if err != nil {
+		return fmt.Errorf("reading it: %w", err)
+	}
+	if !a.IsWhollyKnown() || !l.IsWhollyKnown() {
+		return &provider.NonsenseError{What: "an object with unknown values in it"}
+	}
+	r.applied, r.live = r.schema.Block.Normalize(a), r.schema.Block.Normalize(l)
+	return nil
+}
+
+// decide asks the provider what it would change back, and tells drift from
+// what is only observed or adopted already.
+func (r *reading) decide(ctx context.Context, live provider.Object, out *outcome) error {
+	config, doubts := verdict.Rebuild(r.schema.Block, r.applied, r.live, r.value)
+	config = r.source.Ignore.Apply(r.live, config)
+	planned, replace, err := r.plan(ctx, live, config)
+	if err != nil {
+		return err
+	}
+	drifted, observed := verdict.Drifted(r.applied, r.live, config, planned)
+	out.observed = observed
+	if len(drifted) == 0 {
+		return nil
+	}
+	out.adopted, drifted = verdict.Adopted(drifted, r.live, r.evaluated(), r.wanted)
+	if len(drifted) == 0 {
+		return nil
+	}
+	out.finding = r.pass.finding(r.subject, drift.Modified)
+	return r.describe(out.finding, drifted, doubts, replace)
+}
+
+// plan proposes a configuration over the live object and asks the provider.
+func (r *reading) plan(ctx context.Context, live provider.Object, config cty.Value) (cty.Value, []cty.Path, error) {
+	proposed := verdict.Propose(r.schema.Block, r.live, config)
+	prior, err := provider.Encode(r.live, r.ty)
+	if err != nil {
+		return cty.NilVal, nil, err
+	}
+	wireProposed, err := provider.Encode(proposed, r.ty)
+	if err != nil {
+		return cty.NilVal, nil, err
+	}
+	wireConfig, err := provider.Encode(config, r.ty)
+	if err != nil {
+		return cty.NilVal, nil, err
+	}
+	live.State = prior
+	answer, err := r.client.Plan(ctx, r.subject.addr.Type, live, wireProposed, wireConfig, r.meta)
+	if err != nil {
+		return cty.NilVal, nil, fmt.Errorf("planning it: %w", err)
+	}
+	planned, err := answer.State.Decode(r.ty)
+	if err != nil {
+		return cty.NilVal, nil, fmt.Errorf("planning it: %w", err)
+	}
+	if planned.IsNull() {
+		return cty.NilVal, nil, &provider.NonsenseError{What: "a plan to delete what was to be kept"}
+	}
+	planned = r.schema.Block.Normalize(planned)
+	if answer.Legacy {
+		planned = r.source.Ignore.Apply(r.live, planned)
+	}
+	return planned, answer.RequiresReplace, nil
+}
+
+// planSource asks what an apply of today's source would make of live.
+func (r *reading) planSource(ctx context.Context, live provider.Object) error {
+	conformed, ok := verdict.Conform(r.schema.Block, r.value)
+	if !ok {
+		return nil
+	}
+	config := r.source.Ignore.Apply(r.live, conformed)
+	planned, replace, err := r.plan(ctx, live, config)
+	var refused *provider.DiagnosticsError
+	switch {
+	case errors.As(err, &refused):
+		return nil // not a valid configuration, so nobody can apply it
+	case err != nil:
+		return err
+	}
+	r.wanted, r.wantedConfig, r.wantedReplace = planned, config, replace
+	return nil
+}
+
+// evaluated is the source as it compares with live.
+func (r *reading) evaluated() cty.Value {
+	if r.wanted != cty.NilVal {
+		return r.wantedConfig
+	}
+	return r.value
+}
+
+// pending is what the source would change beyond the drift: code that was not
+// applied yet, or drift that an apply of something else has written into the
+// state.
+func (r *reading) pending(f *drift.Finding) []drift.Pending {
+	addr := r.subject.addr.String()
+	switch {
+	case r.subject.inst.Tainted:
+		return []drift.Pending{{Address: addr, Actions: replaced(), Paths: []string{}}}
+	case r.wanted == cty.NilVal:
+		return nil
+	}
+	drifted := map[string]bool{}
+	if f != nil {
+		for _, change := range f.Changes {
+			drifted[change.Path] = true
+		}
+	}
+	p := drift.Pending{Address: addr, Actions: []string{"update"}}
+	for _, path := range verdict.Wanted(r.live, r.wantedConfig, r.wanted) {
+		if drifted[drift.FormatPath(path)] {
+			continue
+		}
+		p.Paths = append(p.Paths, drift.FormatPath(path))
+		if verdict.Touches(path, r.wantedReplace) {
+			p.Actions = replaced()
+		}
+	}
+	if len(p.Paths) == 0 {
+		return nil
+	}
+	return []drift.Pending{p}
+}
+
+// replaced are the actions of a replacement.
+func replaced() []string { return []string{"delete", "create"} }
+
+// describe fills in what changed and how certain that is.
+func (r *reading) describe(f *drift.Finding, paths, doubts, replace []cty.Path) error {
+	var raw []drift.RawChange
+	for _, path := range paths {
+		actual, err := asJSON(drift.ValueAt(r.live, path))
+		if err != nil {
+			return err
+		}
+		expected, err := asJSON(drift.ValueAt(r.applied, path))
+		if err != nil {
+			return err
+		}
+		change := drift.Change{
+			Path: drift.FormatPath(path), Sensitive: r.sensitive(path), RequiresReplace: verdict.Touches(path, replace),
+		}
+		if !change.Sensitive {
+			change.Expected, change.Actual = expected, actual
+		}
+		f.Changes = append(f.Changes, change)
+		raw = append(raw, drift.RawChange{Path: change.Path, Actual: string(actual)})
+		if f.Doubt == "" && verdict.Touches(path, doubts) {
+			f.Certainty = drift.Possible
+			f.Doubt = fmt.Sprintf("whether the source sets %s can't be told: %s", change.Path, reasons(r.source.Problems))
+		}
+	}
+	f.Revision = drift.Revision(revisionKey(r.pass.state.Lineage, r.subject.inst), f.Kind, raw)
+	f.Doubt = r.pass.redact.clean(f.Doubt)
+	return nil
+}
+
+// sensitive reports whether the schema, the state or the source hides what is
+// at path, or anything inside it.
+func (r *reading) sensitive(path cty.Path) bool {
+	if r.schema.Block.SensitiveAt(path) || verdict.Touches(path, r.subject.inst.Sensitive) {
+		return true
+	}
+	for _, mark := range r.marks {
+		if _, ok := mark.Marks[config.Sensitive]; ok && drift.Related(path, mark.Path) {
+			return true
+		}
+	}
+	return false
+}
+
+func asJSON(v cty.Value) ([]byte, error) {
+	if v.IsNull() {
+		return []byte("null"), nil
+	}
+	return ctyjson.Marshal(v, v.Type())
+}

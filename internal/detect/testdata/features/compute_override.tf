@@ -1,0 +1,3 @@
+resource "aws_instance" "worker" {
+  instance_type = "t3.small"
+}

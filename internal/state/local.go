@@ -1,0 +1,70 @@
+package state
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Lock is a lock that somebody holds on a state.
+type Lock struct {
+	ID        string    `json:"ID"`
+	Operation string    `json:"Operation"` // OperationTypeApply, OperationTypePlan, ...
+	Who       string    `json:"Who"`
+	Created   time.Time `json:"Created"`
+}
+
+// Changes reports whether the holder may be changing infrastructure or state.
+// A plan takes the same lock as an apply and changes nothing.
+func (l *Lock) Changes() bool { return l != nil && l.Operation != "OperationTypePlan" }
+
+// ErrNone says that there is no state where one was looked for.
+var ErrNone = errors.New("there is no state")
+
+// Local is a state in a file.
+type Local struct{ Path string }
+
+// String names the source, for results and messages.
+func (l Local) String() string { return l.Path }
+
+// Read gives the content of the state file. The error of a missing one is
+// ErrNone.
+func (l Local) Read(context.Context) ([]byte, error) {
+	src, err := os.ReadFile(l.Path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%w at %s", ErrNone, l.Path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the state: %w", err)
+	}
+	return src, nil
+}
+
+// Lock tells who holds the state's lock; nil when nobody does. Terraform
+// writes what it knows of the holder into a file beside the state.
+func (l Local) Lock(context.Context) (*Lock, error) {
+	dir, name := filepath.Split(l.Path)
+	src, err := os.ReadFile(filepath.Join(dir, "."+name+".lock.info"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the state's lock: %w", err)
+	}
+	return parseLock(src), nil
+}
+
+// parseLock reads a lock file. One that is half written is being taken right
+// now, by nobody knows whom.
+func parseLock(src []byte) *Lock {
+	lock := &Lock{}
+	if json.Unmarshal(src, lock) != nil {
+		return &Lock{Operation: "unknown"}
+	}
+	return lock
+}
