@@ -38,29 +38,39 @@ func TestAgreement(t *testing.T) {
 	for _, batch := range batches(cases, os.Getenv("HOLDFAST_AGREEMENT") == "single") {
 		t.Run(batch.name(), func(t *testing.T) {
 			t.Parallel()
-			base := applied(t, batch[0].stack)
-			slots <- struct{}{}
-			defer func() { <-slots }()
-			if len(batch) > 1 {
-				for _, c := range batch {
-					t.Run(c.name, func(t *testing.T) {
-						compareWithHand(t, c, base.changed(t, c).check(t, detect.Options{}))
-					})
-				}
-			}
-			batch.compareWithPlan(t, base)
+			batch.compareWithPlan(t, applied(t, batch[0].stack))
 		})
+		if len(batch) == 1 {
+			continue // compared with the hand too
+		}
+		for _, c := range batch {
+			t.Run(c.name, func(t *testing.T) {
+				t.Parallel()
+				compareWithHand(t, c, applied(t, c.stack).changed(t, c).check(t, detect.Options{}))
+			})
+		}
 	}
 }
 
-// slots bounds how many cases run at a time: each runs Terraform, which takes
-// all of a core.
-var slots = make(chan struct{}, 3)
+// planning bounds how many plans are made at a time: each takes all of a core.
+var planning = make(chan struct{}, 2)
+
+func (s *appliedStack) plan(t *testing.T, args ...string) *lab.Plan {
+	t.Helper()
+	planning <- struct{}{}
+	defer func() { <-planning }()
+	plan, err := s.Plan(t.Context(), args...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan
+}
 
 // changed is a copy of the stack with the changes of cases made to it.
 func (s *appliedStack) changed(t *testing.T, list ...testCase) *appliedStack {
 	t.Helper()
 	f := s.fork(t)
+	needsInit := false
 	for _, c := range list {
 		if c.terraform != nil {
 			if _, err := f.Run(t.Context(), c.terraform...); err != nil {
@@ -74,11 +84,12 @@ func (s *appliedStack) changed(t *testing.T, list ...testCase) *appliedStack {
 		}
 		for _, edit := range c.edits {
 			apply(t, f.Dir, edit)
+			needsInit = needsInit || edit.needsInit()
 		}
-		if slices.ContainsFunc(c.edits, sourceEdit.needsInit) {
-			if _, err := f.Run(t.Context(), "init", "-input=false"); err != nil {
-				t.Fatal(err)
-			}
+	}
+	if needsInit {
+		if _, err := f.Run(t.Context(), "init", "-input=false"); err != nil {
+			t.Fatal(err)
 		}
 	}
 	return f
@@ -91,14 +102,14 @@ func (b batch) name() string {
 	if len(b) == 1 {
 		return b[0].name
 	}
-	return fmt.Sprintf("%s and %d more", b[0].name, len(b)-1)
+	return fmt.Sprintf("together with %s, %d changes", b[0].name, len(b))
 }
 
 // maxBatch is how many cases share a plan at the most.
-const maxBatch = 12
+const maxBatch = 16
 
-// batches puts cases together that touch different things. A case that edits
-// the source, or runs Terraform, stays alone.
+// batches puts cases together that touch different things. A case that runs
+// Terraform, is a control, or touches everything stays alone.
 func batches(list []testCase, single bool) []batch {
 	var out []batch
 	var touched []map[string]bool
@@ -106,7 +117,7 @@ func batches(list []testCase, single bool) []batch {
 		things := c.things()
 		at := len(out)
 		for i, b := range out {
-			if !single && !c.alone() && !b[0].alone() && b[0].stack == c.stack && len(b) < maxBatch && !overlap(touched[i], things) {
+			if !single && !c.staysAlone() && !b[0].staysAlone() && b[0].stack == c.stack && len(b) < maxBatch && !overlap(touched[i], things) {
 				at = i
 				break
 			}
@@ -122,8 +133,8 @@ func batches(list []testCase, single bool) []batch {
 	return out
 }
 
-func (c testCase) alone() bool {
-	return c.terraform != nil || c.edits != nil || c.refreshOnly > 0 || len(c.calls) == 0
+func (c testCase) staysAlone() bool {
+	return c.terraform != nil || c.refreshOnly > 0 || c.alone
 }
 
 func overlap(a, b map[string]bool) bool {
@@ -137,8 +148,8 @@ func overlap(a, b map[string]bool) bool {
 
 var placeholder = regexp.MustCompile(`\$\{([^}]+?)\.[a-z_]+(\[\d+\][^}]*)?\}`)
 
-// things are what a case touches, as far as its text shows: addresses, and
-// every name that its calls give.
+// things are what a case touches, as far as its text shows: addresses, every
+// name that its calls give, and the lines of the source that it replaces.
 func (c testCase) things() map[string]bool {
 	things := map[string]bool{}
 	for _, v := range c.want {
@@ -147,8 +158,18 @@ func (c testCase) things() map[string]bool {
 	for _, o := range slices.Concat(c.observed, c.adopted) {
 		things[o.address] = true
 	}
+	for _, address := range c.pending {
+		things[address] = true
+	}
 	for _, call := range c.calls {
 		namesIn(call.Params, things)
+	}
+	for _, edit := range c.edits {
+		for line := range strings.Lines(edit.old) {
+			if line = strings.TrimRight(line, " {\n"); len(strings.TrimSpace(line)) > len("lifecycle") {
+				things[edit.file+": "+line] = true
+			}
+		}
 	}
 	return things
 }
@@ -185,18 +206,20 @@ func (b batch) compareWithPlan(t *testing.T, base *appliedStack) {
 	} else if diff := cmp.Diff(handOf(b...), verdicts(result)); diff != "" {
 		t.Errorf("together they are not the sum of the single ones (-hand +holdfast):\n%s", diff)
 	}
-	plan, err := s.Plan(t.Context())
-	if err != nil {
-		t.Fatal(err)
+	plan := s.plan(t)
+	schemas := base.schemas(t)
+	byPlan := driftOf(t, schemas, plan, false)
+	if b[0].beyondPlan != "" {
+		if cmp.Equal(byPlan, verdicts(result)) {
+			t.Error("terraform plan says the same by now: this case is not beyond it any more")
+		}
+		byPlan = driftOf(t, schemas, plan, true)
 	}
-	if diff := cmp.Diff(driftOf(t, base.schemas(t), plan), verdicts(result)); diff != "" {
+	if diff := cmp.Diff(byPlan, verdicts(result)); diff != "" {
 		t.Errorf("terraform plan says otherwise (-plan +holdfast):\n%s", diff)
 	}
 	if want := b[0].refreshOnly; want > 0 {
-		noise, err := s.Plan(t.Context(), "-refresh-only")
-		if err != nil {
-			t.Fatal(err)
-		}
+		noise := s.plan(t, "-refresh-only")
 		if len(noise.Drift) != want {
 			t.Errorf("refresh-only lists %d drifted resources, want %d: the noise that the control is about", len(noise.Drift), want)
 		}
@@ -349,8 +372,9 @@ func verdicts(result drift.Stack) []foundDrift {
 // driftOf takes the drift out of a plan: deletions in resource_drift, and
 // attributes that differ in both the resource_drift and the resource_changes
 // entry of an address. A planned value that is unknown counts only where the
-// configuration sets the attribute.
-func driftOf(t *testing.T, schemas *provider.Schemas, plan *lab.Plan) []foundDrift {
+// configuration sets the attribute. inWhole leaves out what only the provider's
+// configuration changed (see beyondPlan).
+func driftOf(t *testing.T, schemas *provider.Schemas, plan *lab.Plan, inWhole bool) []foundDrift {
 	t.Helper()
 	configured := configuredAttributes(t, plan.Raw)
 	var out []foundDrift
@@ -370,14 +394,14 @@ func driftOf(t *testing.T, schemas *provider.Schemas, plan *lab.Plan) []foundDri
 		if change == nil || sch == nil || change.Change.After == nil {
 			continue
 		}
-		if paths := inBoth(t, sch.Block, d.Change, change.Change, configured[configAddress(d.Address)]); len(paths) > 0 {
+		if paths := inBoth(t, sch.Block, d.Change, change.Change, configured[configAddress(d.Address)], inWhole); len(paths) > 0 {
 			out = append(out, foundDrift{d.Address, string(drift.Modified), paths})
 		}
 	}
 	return inOrder(out)
 }
 
-func inBoth(t *testing.T, b *schema.Block, drifted, planned lab.Change, configured map[string]bool) []string {
+func inBoth(t *testing.T, b *schema.Block, drifted, planned lab.Change, configured map[string]bool, inWhole bool) []string {
 	t.Helper()
 	before, live := value(t, b, drifted.Before, nil), value(t, b, drifted.After, nil)
 	after := value(t, b, planned.After, planned.AfterUnknown)
@@ -391,7 +415,7 @@ func inBoth(t *testing.T, b *schema.Block, drifted, planned lab.Change, configur
 	var both []string
 	for _, path := range drift.Diff(before, live) {
 		related := slices.ContainsFunc(wanted, func(other cty.Path) bool { return drift.Related(path, other) })
-		if related && !verdictpkg.SameInWhole(path, before, live) {
+		if related && !(inWhole && verdictpkg.SameInWhole(path, before, live)) {
 			both = append(both, drift.FormatPath(path))
 		}
 	}

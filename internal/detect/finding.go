@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 
 	"holdfast/internal/drift"
 	"holdfast/internal/provider"
@@ -38,16 +39,12 @@ type drifted struct {
 // reread looks at every drifted resource once more. One that has changed again
 // was caught in the middle of something: its verdict is given anew.
 func (p *pass) reread(ctx context.Context) {
-	for _, d := range p.drifted {
-		if ctx.Err() != nil {
-			return
+	eachInSlot(ctx, p.checker.slots, slices.Clone(p.drifted), func(d drifted) {
+		if !p.stable(ctx, d) {
+			p.forget(d.subject)
+			p.check(ctx, d.subject)
 		}
-		if p.stable(ctx, d) {
-			continue
-		}
-		p.forget(d.subject)
-		p.check(ctx, d.subject)
-	}
+	})
 }
 
 func (p *pass) stable(ctx context.Context, d drifted) bool {
@@ -67,6 +64,8 @@ func (p *pass) stable(ctx context.Context, d drifted) bool {
 // forget takes a subject's result back.
 func (p *pass) forget(s *subject) {
 	addr := s.addr.String()
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.out.Resources.Checked--
 	p.out.Resources.Drifted--
 	p.out.Findings = without(p.out.Findings, func(f drift.Finding) bool { return f.Address == addr })

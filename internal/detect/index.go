@@ -64,7 +64,11 @@ func (x *index) Instances(module drift.ModuleAddress, mode, typeName, name strin
 // sensitive marked. What can't be decoded is unknown.
 func (x *index) decode(inst state.Instance) cty.Value {
 	if inst.Provider.Provider == drift.BuiltinProvider {
-		return markSensitive(decodeBuiltin(inst), nil, inst)
+		v, err := decodeBuiltin(inst)
+		if err != nil {
+			return cty.DynamicVal
+		}
+		return markSensitive(v, nil, inst)
 	}
 	schemas, err := x.pass.schemas(inst.Provider.Provider)
 	if err != nil {
@@ -111,25 +115,6 @@ func (x *index) typed(inst state.Instance, sch *schema.Schema) (cty.Value, error
 
 func rawState(inst state.Instance) provider.RawState {
 	return provider.RawState{JSON: inst.Attributes, Flat: inst.Flat}
-}
-
-// decodeBuiltin decodes terraform_data and terraform_remote_state, whose
-// dynamic attributes carry their types.
-func decodeBuiltin(inst state.Instance) cty.Value {
-	attrs := map[string]cty.Type{
-		"id": cty.String, "input": cty.DynamicPseudoType, "output": cty.DynamicPseudoType, "triggers_replace": cty.DynamicPseudoType,
-	}
-	if inst.Address.Type == "terraform_remote_state" {
-		attrs = map[string]cty.Type{
-			"backend": cty.String, "config": cty.DynamicPseudoType, "defaults": cty.DynamicPseudoType,
-			"outputs": cty.DynamicPseudoType, "workspace": cty.String,
-		}
-	}
-	v, err := ctyjson.Unmarshal(inst.Attributes, cty.Object(attrs))
-	if err != nil {
-		return cty.DynamicVal
-	}
-	return v
 }
 
 // markSensitive marks what the schema or the state calls sensitive.

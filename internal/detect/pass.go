@@ -209,27 +209,40 @@ func (p *pass) close() {
 	}
 }
 
-// checkAll checks every subject, as many at a time as the checker allows.
+// checkAll checks every subject whose provider is there.
 func (p *pass) checkAll(ctx context.Context) {
-	var wg sync.WaitGroup
+	var ready []*subject
 	for _, s := range p.subjects {
 		if s.lease != nil && s.lease.err != nil {
 			p.fail(s.addr, codeOf(s.lease.err), s.lease.err)
-			continue
+		} else {
+			ready = append(ready, s)
 		}
+	}
+	rest := eachInSlot(ctx, p.checker.slots, ready, func(s *subject) { p.check(ctx, s) })
+	for _, s := range rest {
+		p.fail(s.addr, "interrupted", ctx.Err())
+	}
+	p.absent()
+}
+
+// eachInSlot calls do for the items of a list side by side, as many at a time
+// as there are slots. It gives back the items that ctx ended before.
+func eachInSlot[T any](ctx context.Context, slots chan struct{}, list []T, do func(T)) (rest []T) {
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for i, item := range list {
 		select {
-		case p.checker.slots <- struct{}{}:
+		case slots <- struct{}{}:
 		case <-ctx.Done():
-			p.fail(s.addr, "interrupted", ctx.Err())
-			continue
+			return list[i:]
 		}
 		wg.Go(func() {
-			defer func() { <-p.checker.slots }()
-			p.check(ctx, s)
+			defer func() { <-slots }()
+			do(item)
 		})
 	}
-	wg.Wait()
-	p.absent()
+	return nil
 }
 
 // absent lists what the source has and the state does not: to be imported, or

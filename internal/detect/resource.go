@@ -102,7 +102,7 @@ func (p *pass) verdict(ctx context.Context, s *subject) (outcome, error) {
 		return out, nil // the code has let go of it: what becomes of it is nobody's drift
 	}
 	if s.lease == nil {
-		return out, nil // terraform_data: it lives in the state alone, so nothing can change it by hand
+		return p.verdictBuiltin(s, out)
 	}
 	r, err := p.prepare(s)
 	if err != nil {
@@ -265,7 +265,8 @@ func (r *reading) decide(ctx context.Context, live provider.Object, out *outcome
 	if len(drifted) == 0 {
 		return nil
 	}
-	out.adopted, drifted = verdict.Adopted(drifted, r.live, r.evaluated(), r.wanted)
+	out.adopted, observed, drifted = verdict.Adopted(drifted, r.live, r.evaluated(), r.wanted)
+	out.observed = append(out.observed, observed...)
 	if len(drifted) == 0 {
 		return nil
 	}

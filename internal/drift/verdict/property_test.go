@@ -249,13 +249,13 @@ func TestVerdictLaws(t *testing.T) {
 		}
 		drifted, observed := verdict.Drifted(applied, live, config, planned)
 		parted(t, drift.Diff(applied, live), drifted, observed)
-		adopted, rest := verdict.Adopted(drifted, live, config, planned)
-		parted(t, drifted, adopted, rest)
-		if _, rest := verdict.Adopted(drifted, live, config, live); len(rest) > 0 {
+		adopted, kept, rest := verdict.Adopted(drifted, live, config, planned)
+		parted(t, drifted, append(adopted, kept...), rest)
+		if _, _, rest := verdict.Adopted(drifted, live, config, live); len(rest) > 0 {
 			t.Fatalf("a plan of the source changes nothing, but %v is left", formatPaths(rest))
 		}
 		source := randomSource(t, b, setting(b, live), false)
-		if _, rest := verdict.Adopted(setOnly(b, drifted), live, source, cty.NilVal); len(rest) > 0 {
+		if _, _, rest := verdict.Adopted(setOnly(b, drifted), live, source, cty.NilVal); len(rest) > 0 {
 			t.Fatalf("the source says what is live, but %v is left", formatPaths(rest))
 		}
 	})

@@ -38,44 +38,83 @@ func Drifted(applied, live, config, planned cty.Value) (drifted, observed []cty.
 // provider's configuration: default_tags of AWS, default_labels of Google.
 var wholes = map[string]string{"tags": "tags_all", "labels": "effective_labels", "annotations": "effective_annotations"}
 
-// SameInWhole reports whether an element of such a map differs only because the
-// provider's configuration was changed since the last apply: the whole, which
-// is what the real object has, is the same in applied and live.
+// SameInWhole reports whether what is at path differs only because the provider's
+// configuration was changed since the last apply: an element of such a map whose
+// counterpart in the whole, which is what the real object has, is the same in
+// applied and live; or a set that is the same without such maps.
 func SameInWhole(path cty.Path, applied, live cty.Value) bool {
-	if len(path) != 2 {
+	if before, now := drift.ValueAt(applied, path), drift.ValueAt(live, path); before.Type().IsSetType() && now.Type().IsSetType() {
+		return drift.Equal(withoutParts(before), withoutParts(now))
+	}
+	last := len(path) - 1
+	if last < 1 {
 		return false
 	}
-	own, _ := path[0].(cty.GetAttrStep)
+	own, _ := path[last-1].(cty.GetAttrStep)
 	whole, ok := wholes[own.Name]
 	if !ok {
 		return false
 	}
-	at := cty.Path{cty.GetAttrStep{Name: whole}, path[1]}
+	at := path.Copy()
+	at[last-1] = cty.GetAttrStep{Name: whole}
 	before, now := drift.ValueAt(applied, at), drift.ValueAt(live, at)
 	return !before.IsNull() && drift.Equal(before, now)
 }
 
+// withoutParts empties every map inside v that shows a part of what another one
+// beside it shows as a whole.
+func withoutParts(v cty.Value) cty.Value {
+	out, err := cty.Transform(v, func(_ cty.Path, v cty.Value) (cty.Value, error) {
+		if v.IsNull() || !v.Type().IsObjectType() {
+			return v, nil
+		}
+		vals := v.AsValueMap()
+		for part, whole := range wholes {
+			if all, ok := vals[whole]; ok && !all.IsNull() && vals[part] != cty.NilVal {
+				vals[part] = cty.NullVal(vals[part].Type())
+			}
+		}
+		if len(vals) == 0 {
+			return v, nil
+		}
+		return cty.ObjectVal(vals), nil
+	})
+	if err != nil {
+		return v
+	}
+	return out
+}
+
 // Adopted splits drifted paths: those which the source already says as they
-// are live, and the rest. planned is the plan of the source itself against
-// live; cty.NilVal where the source can't be evaluated as a whole, and then
-// the values are compared as they stand.
-func Adopted(paths []cty.Path, live, source, planned cty.Value) (adopted, rest []cty.Path) {
+// are live; those which it does not set and a plan of it would keep, so that
+// they are only observed; and the rest. What the source does not set but goes
+// along with something adopted (tags_all with tags) is adopted too. planned is
+// the plan of the source itself against live; cty.NilVal where the source can't
+// be evaluated as a whole, and then the values are compared as they stand.
+func Adopted(paths []cty.Path, live, source, planned cty.Value) (adopted, observed, rest []cty.Path) {
 	var wanted []cty.Path
 	if planned != cty.NilVal {
 		wanted = Wanted(live, source, planned)
 	}
 	for _, path := range paths {
-		written := !Touches(path, wanted)
+		is, written := drift.ValueAt(live, path), drift.ValueAt(source, path)
+		kept := !Touches(path, wanted)
 		if planned == cty.NilVal {
-			written = says(drift.ValueAt(source, path), drift.ValueAt(live, path))
+			kept = says(written, is)
 		}
-		if written {
-			adopted = append(adopted, path)
-		} else {
+		switch {
+		case !kept:
 			rest = append(rest, path)
+		case drift.IsEmpty(written) && !drift.IsEmpty(is):
+			observed = append(observed, path)
+		default:
+			adopted = append(adopted, path)
 		}
 	}
-	return adopted, rest
+	if len(adopted) > 0 {
+		return append(adopted, observed...), nil, rest
+	}
+	return nil, observed, rest
 }
 
 // says reports whether a part of the source says what is live. What is a set

@@ -129,7 +129,7 @@ func TestAdopted(t *testing.T) {
 		name                  string
 		drifted               []string
 		live, source, planned string // no plan where the source can't be evaluated as a whole
-		adopted               []string
+		adopted, observed     []string
 	}{
 		{
 			name: "the source says what is live", drifted: []string{"size"},
@@ -158,6 +158,11 @@ func TestAdopted(t *testing.T) {
 		{
 			name: "the source no longer sets it, but it is there", drifted: []string{"size"},
 			live: `{"size":2}`, source: `{}`, planned: `{}`,
+		},
+		{
+			name: "the source does not set it, and a plan keeps it", drifted: []string{"size"},
+			live: `{"size":2}`, source: `{}`, planned: `{"size":2}`,
+			observed: []string{"size"},
 		},
 		{
 			name: "not known before an apply, and set", drifted: []string{"size"},
@@ -202,12 +207,15 @@ func TestAdopted(t *testing.T) {
 				src, _ = verdict.Conform(thing(), src)
 			}
 			drifted := paths(t, c.drifted...)
-			adopted, rest := verdict.Adopted(drifted, live, src, planned)
+			adopted, observed, rest := verdict.Adopted(drifted, live, src, planned)
 			if got := formatPaths(adopted); !slices.Equal(got, c.adopted) {
 				t.Errorf("adopted %q, want %q", got, c.adopted)
 			}
-			if len(adopted)+len(rest) != len(drifted) {
-				t.Errorf("%q and %q of %q", formatPaths(adopted), formatPaths(rest), c.drifted)
+			if got := formatPaths(observed); !slices.Equal(got, c.observed) {
+				t.Errorf("observed %q, want %q", got, c.observed)
+			}
+			if len(adopted)+len(observed)+len(rest) != len(drifted) {
+				t.Errorf("%q, %q and %q of %q", formatPaths(adopted), formatPaths(observed), formatPaths(rest), c.drifted)
 			}
 		})
 	}
@@ -325,7 +333,8 @@ func TestVerdict(t *testing.T) {
 			drifted, observed := verdict.Drifted(applied, live, config, verdict.Propose(b, live, config))
 			conformed, _ := verdict.Conform(b, src)
 			conformed = ignore.Apply(live, conformed)
-			adopted, drifted := verdict.Adopted(drifted, live, conformed, verdict.Propose(b, live, conformed))
+			adopted, kept, drifted := verdict.Adopted(drifted, live, conformed, verdict.Propose(b, live, conformed))
+			observed = append(observed, kept...)
 			for what, pair := range map[string][2][]string{
 				"drifted":  {formatPaths(drifted), c.drifted},
 				"observed": {formatPaths(observed), c.observed},
@@ -335,6 +344,54 @@ func TestVerdict(t *testing.T) {
 				if !slices.Equal(pair[0], pair[1]) {
 					t.Errorf("%s %q, want %q", what, pair[0], pair[1])
 				}
+			}
+		})
+	}
+}
+
+// tagged is an object as the AWS provider has them: tags is the resource's own
+// part of tags_all.
+func tagged(tags, all string) cty.Value {
+	part := func(s string) cty.Value {
+		if s == "" {
+			return cty.NullVal(cty.Map(cty.String))
+		}
+		return cty.MapVal(map[string]cty.Value{"by": cty.StringVal(s)})
+	}
+	return cty.ObjectVal(map[string]cty.Value{"size": cty.NumberIntVal(1), "tags": part(tags), "tags_all": part(all)})
+}
+
+func TestSameInWhole(t *testing.T) {
+	t.Parallel()
+	by := cty.GetAttrPath("tags").IndexString("by")
+	inBlock := append(cty.GetAttrPath("disk").IndexInt(0), by...)
+	disk := func(v cty.Value) cty.Value {
+		return cty.ObjectVal(map[string]cty.Value{"disk": cty.ListVal([]cty.Value{v})})
+	}
+	disks := func(v cty.Value) cty.Value {
+		return cty.ObjectVal(map[string]cty.Value{"disks": cty.SetVal([]cty.Value{v})})
+	}
+	for _, c := range []struct {
+		name          string
+		path          cty.Path
+		applied, live cty.Value
+		want          bool
+	}{
+		{"only shown as its own", by, tagged("", "x"), tagged("x", "x"), true},
+		{"changed by hand", by, tagged("", "x"), tagged("y", "y"), false},
+		{"added by hand", by, tagged("", ""), tagged("y", "y"), false},
+		{"a whole that neither side has", by, tagged("", ""), tagged("y", ""), false},
+		{"another attribute", cty.GetAttrPath("size"), tagged("", "x"), tagged("x", "x"), false},
+		{"in a block", inBlock, disk(tagged("", "x")), disk(tagged("x", "x")), true},
+		{"in a block, changed by hand", inBlock, disk(tagged("", "x")), disk(tagged("y", "y")), false},
+		{"in a set", cty.GetAttrPath("disks"), disks(tagged("", "x")), disks(tagged("x", "x")), true},
+		{"in a set, changed by hand", cty.GetAttrPath("disks"), disks(tagged("", "x")), disks(tagged("y", "y")), false},
+		{"in a set that hides the whole", cty.GetAttrPath("disks"), disks(tagged("", "")), disks(tagged("y", "")), false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			if got := verdict.SameInWhole(c.path, c.applied, c.live); got != c.want {
+				t.Errorf("%v, want %v", got, c.want)
 			}
 		})
 	}
