@@ -31,6 +31,8 @@ type Options struct {
 	ResourceTimeout time.Duration
 	// Variables are --var and --var-file, in their order.
 	Variables []config.VarOption
+	// Source opens the state of a stack whose state is not in a local file.
+	Source func(stack.Stack) (state.Source, error)
 }
 
 // Checker checks stacks. It is safe for concurrent use.
@@ -108,10 +110,10 @@ func (c *Checker) pass(ctx context.Context, s stack.Stack, last bool) (result dr
 
 // open reads a stack's state and source.
 func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
-	if s.Backend != "local" {
-		return nil, coded("backend_unsupported", "its state is in the backend %q, which this version can't read; pull it with `terraform state pull > FILE` and check with --state FILE", s.Backend)
+	source, err := c.source(s)
+	if err != nil {
+		return nil, err
 	}
-	source := state.Local{Path: s.StatePath}
 	tree, err := config.Load(s.Dir, s.DataDir)
 	if err != nil {
 		return nil, wrapped("source_unreadable", err)
@@ -135,7 +137,21 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 	return c.newPass(s, source, raw, decoded, tree)
 }
 
-func (c *Checker) newPass(s stack.Stack, source state.Local, raw []byte, decoded *state.State, tree *config.Tree) (*pass, error) {
+func (c *Checker) source(s stack.Stack) (state.Source, error) {
+	if s.StatePath != "" {
+		return state.Local{Path: s.StatePath}, nil
+	}
+	if c.options.Source == nil {
+		return nil, coded("backend_unsupported", "its state is in the backend %q, which this version can't read; pull it with `terraform state pull > FILE` and check with --state FILE", s.Backend)
+	}
+	source, err := c.options.Source(s)
+	if err != nil {
+		return nil, wrapped("backend_unreadable", err)
+	}
+	return source, nil
+}
+
+func (c *Checker) newPass(s stack.Stack, source state.Source, raw []byte, decoded *state.State, tree *config.Tree) (*pass, error) {
 	vars, err := config.RootVariables(s.Dir, s.Env, c.options.Variables)
 	if err != nil {
 		return nil, wrapped("variables_unreadable", err)

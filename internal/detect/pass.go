@@ -23,7 +23,7 @@ import (
 type pass struct {
 	checker *Checker
 	stack   stack.Stack
-	source  state.Local
+	source  state.Source
 	raw     []byte // the state file, as it was read
 	state   *state.State
 	tree    *config.Tree

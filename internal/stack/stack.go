@@ -21,7 +21,9 @@ type Stack struct {
 	DataDir   string // .terraform, or what TF_DATA_DIR names; absolute
 	Workspace string
 	Backend   string // "local", or the type of backend that init recorded
-	StatePath string // absolute; "" where the backend is not the local one
+	// BackendConfig are the backend's settings, as JSON decodes them.
+	BackendConfig map[string]any
+	StatePath     string // absolute; "" where the backend is not the local one
 	// StateNamed says that the user named the state: then the backend is local
 	// whatever the source and terraform init say.
 	StateNamed bool
@@ -125,7 +127,7 @@ func (s *Stack) findState(o Options) error {
 	}
 	file, workspaces := "terraform.tfstate", "terraform.tfstate.d"
 	if b := record.Backend; b != nil {
-		s.Backend = b.Type
+		s.Backend, s.BackendConfig = b.Type, b.Config
 		if b.Type == "local" {
 			file = b.config("path", file)
 			workspaces = b.config("workspace_dir", workspaces)
