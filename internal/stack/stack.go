@@ -21,6 +21,9 @@ type Stack struct {
 	DataDir   string // .terraform, or what TF_DATA_DIR names; absolute
 	Workspace string
 	Backend   string // "local", or the type of backend that init recorded
+	// BackendKnown says that terraform init recorded the backend. Where it did
+	// not, the source must not declare one.
+	BackendKnown bool
 	// BackendConfig are the backend's settings, as JSON decodes them.
 	BackendConfig map[string]any
 	StatePath     string // absolute; "" where the backend is not the local one
@@ -127,7 +130,7 @@ func (s *Stack) findState(o Options) error {
 	}
 	file, workspaces := "terraform.tfstate", "terraform.tfstate.d"
 	if b := record.Backend; b != nil {
-		s.Backend, s.BackendConfig = b.Type, b.Config
+		s.Backend, s.BackendConfig, s.BackendKnown = b.Type, b.Config, true
 		if b.Type == "local" {
 			file = b.config("path", file)
 			workspaces = b.config("workspace_dir", workspaces)
