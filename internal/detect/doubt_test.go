@@ -260,7 +260,7 @@ func (b *bench) addHungProvider(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.write(t, "main.tf", strings.Replace(string(src), "required_providers {", "required_providers {\n    hung = {\n      source = \"example.com/test/hung\"\n    }\n", 1))
-	dir := filepath.Join(b.dir, ".terraform/providers/example.com/test/hung/1.0.0", runtime.GOOS+"_"+runtime.GOARCH)
+	dir := filepath.Join(b.dir, ".terraform", "providers", "example.com", "test", "hung", "1.0.0", runtime.GOOS+"_"+runtime.GOARCH)
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -127,7 +127,7 @@ func simple() *objectType {
 func tagged() *objectType {
 	return &objectType{
 		schema: managed(0, attributes{str("name", optional), attribute("tags", stringMap, optional), attribute("tags_all", stringMap, settable)}),
-		live: func(_ string, attrs map[string]any, _ string) { attrs["tags_all"] = attrs["tags"] },
+		live:   func(_ string, attrs map[string]any, _ string) { attrs["tags_all"] = attrs["tags"] },
 	}
 }
 
