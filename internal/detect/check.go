@@ -40,7 +40,7 @@ type Options struct {
 type Checker struct {
 	providers *provider.Manager
 	options   Options
-	slots     chan struct{} // one a resource being read
+	limit     *limiter // of resources being read
 }
 
 // New makes a checker that gets its providers from m.
@@ -54,7 +54,7 @@ func New(m *provider.Manager, o Options) *Checker {
 	if o.ResourceTimeout <= 0 {
 		o.ResourceTimeout = 5 * time.Minute
 	}
-	return &Checker{providers: m, options: o, slots: make(chan struct{}, o.Parallelism)}
+	return &Checker{providers: m, options: o, limit: newLimiter(o.Parallelism)}
 }
 
 // Run checks stacks side by side and gives their results in the same order.
