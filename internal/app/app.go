@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"holdfast/internal/config"
@@ -44,6 +45,10 @@ type CheckOptions struct {
 	Variables       []config.VarOption
 	Parallelism     int
 	ResourceTimeout time.Duration
+	Selection       drift.Selection
+	// Watch is told how to ask for the run's progress, when it starts; what it
+	// gives back is called when the run has ended.
+	Watch           func(progress func() detect.Progress) (stop func())
 	CacheDir        string // "" for the user's
 	AllowUnlocked   bool
 	VerifyProviders bool
@@ -62,15 +67,26 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	if o.State != "" && len(o.Paths) > 1 {
 		return drift.Run{}, errors.New("--state names the state of one stack; name one path with it")
 	}
+	if err := o.Selection.Check(); err != nil {
+		return drift.Run{}, err
+	}
 	checker, end, err := newChecker(ctx, o)
 	if err != nil {
 		return drift.Run{}, err
 	}
 	defer end()
 	run := drift.Run{SchemaVersion: drift.SchemaVersion, Tool: Tool(), StartedAt: time.Now().UTC()}
+	stop := func() {}
+	if o.Watch != nil {
+		stop = o.Watch(checker.Progress)
+	}
 	run.Stacks = checkAll(ctx, checker, o)
+	stop()
 	run.FinishedAt = time.Now().UTC()
 	run.Summary = drift.Summarize(run.Stacks)
+	if len(o.Selection.Targets) > 0 && run.Summary.Resources+run.Summary.Pending+run.Summary.Errored == 0 {
+		return drift.Run{}, fmt.Errorf("--target %s: these stacks have nothing of it", strings.Join(o.Selection.Targets, ", "))
+	}
 	return run, nil
 }
 
@@ -85,7 +101,7 @@ func newChecker(ctx context.Context, o CheckOptions) (checker *detect.Checker, e
 	// to finish.
 	stop := context.AfterFunc(ctx, providers.Close)
 	checker = detect.New(providers, detect.Options{
-		Parallelism: o.Parallelism, ResourceTimeout: o.ResourceTimeout, Variables: o.Variables,
+		Parallelism: o.Parallelism, ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
 	})
 	return checker, func() { stop(); providers.Close() }, nil
 }

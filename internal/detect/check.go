@@ -30,6 +30,8 @@ type Options struct {
 	// ResourceTimeout bounds the check of one resource, and the start of one
 	// provider; 0 means five minutes.
 	ResourceTimeout time.Duration
+	// Selection is the part of the resources to check.
+	Selection drift.Selection
 	// Variables are --var and --var-file, in their order.
 	Variables []config.VarOption
 	// Source opens the state of a stack whose state is not in a local file.
@@ -41,6 +43,7 @@ type Checker struct {
 	providers *provider.Manager
 	options   Options
 	limit     *limiter // of resources being read
+	counters  counters
 }
 
 // New makes a checker that gets its providers from m.
@@ -60,6 +63,7 @@ func New(m *provider.Manager, o Options) *Checker {
 // Run checks stacks side by side and gives their results in the same order.
 func (c *Checker) Run(ctx context.Context, stacks []stack.Stack) []drift.Stack {
 	results := make([]drift.Stack, len(stacks))
+	c.counters.stacks.Add(int64(len(stacks)))
 	slots := make(chan struct{}, c.options.Stacks)
 	var wg sync.WaitGroup
 	for i, s := range stacks {
@@ -67,6 +71,7 @@ func (c *Checker) Run(ctx context.Context, stacks []stack.Stack) []drift.Stack {
 		wg.Go(func() {
 			defer func() { <-slots }()
 			results[i] = c.Check(ctx, s)
+			c.counters.done(results[i])
 		})
 	}
 	wg.Wait()

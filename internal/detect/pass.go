@@ -86,8 +86,12 @@ func (p *pass) place() error {
 			continue
 		}
 		addr := moves.Follow(inst.Address)
-		if inst.Address.Mode == drift.Managed {
+		switch {
+		case inst.Address.Mode != drift.Managed:
+		case p.checker.options.Selection.Has(addr.String()):
 			p.subjects = append(p.subjects, &subject{inst: inst, addr: addr})
+		default:
+			p.out.Resources.Skipped++
 		}
 		p.index.add(addr, inst)
 	}
@@ -319,6 +323,9 @@ func (p *pass) absent() {
 	}
 	imported := map[string]bool{}
 	add := func(addr, action string) {
+		if !p.checker.options.Selection.Has(addr) {
+			return
+		}
 		p.out.Pending = append(p.out.Pending, drift.Pending{Address: addr, Actions: []string{action}, Paths: []string{}})
 	}
 	for _, addr := range p.eval.PendingImports(p.index.has) {

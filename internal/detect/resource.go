@@ -30,6 +30,7 @@ type outcome struct {
 // check gives one subject its verdict and records it.
 func (p *pass) check(ctx context.Context, s *subject) {
 	out, err := p.patiently(ctx, s)
+	p.checker.counters.resources.Add(1)
 	var unsupported *unsupportedError
 	switch {
 	case errors.As(err, &unsupported):
