@@ -65,8 +65,14 @@ func (s *search) visit(file string, entry fs.DirEntry, err error) error {
 		return nil
 	}
 	s.seen++
-	if matches(s.pattern, filepath.ToSlash(file)) {
+	if matches(s.pattern, filepath.ToSlash(file)) && !isFolder(file) {
 		s.found = append(s.found, state.Local{Path: file})
 	}
 	return nil
+}
+
+// isFolder reports whether a symbolic link leads to a folder.
+func isFolder(file string) bool {
+	info, err := os.Stat(file)
+	return err == nil && info.IsDir()
 }
