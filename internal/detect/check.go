@@ -150,7 +150,7 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 		if errors.Is(err, state.ErrNone) {
 			return nil, coded("no_state", "%v; if the stack was never applied there is nothing to check, else run terraform init or name the state with --state", err)
 		}
-		return nil, wrapped("state_unreadable", err)
+		return nil, unreadable(err)
 	}
 	decoded, err := state.Decode(raw)
 	if err != nil {
@@ -159,6 +159,18 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 		}}}
 	}
 	return c.newPass(s, source, raw, decoded, tree, lock)
+}
+
+// unreadable is the error of a state that can't be read, or that was read and
+// is not to be trusted: that is a fault of its integrity.
+func unreadable(err error) error {
+	unsound, is := errors.AsType[*state.UnsoundError](err)
+	if !is {
+		return wrapped("state_unreadable", err)
+	}
+	return &codedError{unsound.Code, err, []drift.Integrity{{
+		Code: unsound.Code, Severity: drift.SeverityError, Message: err.Error(),
+	}}}
 }
 
 func (c *Checker) source(s stack.Stack) (state.Source, error) {
@@ -296,7 +308,10 @@ func (p *pass) guardApply(ctx context.Context, last bool) (again bool) {
 		return true
 	case changed:
 		p.doubtAll("state_changing", "the state kept changing during the check; an apply is under way")
-	case lockErr != nil || lock.Changes():
+	case lockErr != nil:
+		p.out.Errors = append(p.out.Errors, drift.Error{Code: "lock_unreadable", Message: p.redact.clean(
+			fmt.Sprintf("whether an apply is under way can't be told: %v", lockErr))})
+	case lock.Changes():
 		p.doubtAll("apply_under_way", holder(lock))
 	}
 	return false
