@@ -83,9 +83,13 @@ func (b *Backend) connect(s state.Settings, account string, cloud cloudKind) err
 		return err
 	}
 	b.secrets = append(parts(signature), signature, key)
+	client, err := webget.NewClient(s)
+	if err != nil {
+		return err
+	}
 	options := &container.ClientOptions{ClientOptions: policy.ClientOptions{
 		Cloud:     cloud.Configuration,
-		Transport: &http.Client{Transport: webget.NewTransport()},
+		Transport: client,
 		Retry:     policy.RetryOptions{MaxRetries: -1}, // the transport does
 	}}
 	switch {

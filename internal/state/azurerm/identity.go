@@ -12,7 +12,6 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
@@ -21,6 +20,7 @@ import (
 
 	"holdfast/internal/state"
 	"holdfast/internal/state/webget"
+	"holdfast/internal/state/wire"
 )
 
 // cloudKind is one of Azure's clouds.
@@ -116,8 +116,11 @@ func (b *Backend) identity(s state.Settings, c cloudKind) (azcore.TokenCredentia
 }
 
 func newPrincipal(s state.Settings, c cloudKind) (principal, error) {
-	p := principal{options: policy.ClientOptions{Cloud: c.Configuration}}
-	var err error
+	connections, err := wire.Transport(s, wire.Options{})
+	if err != nil {
+		return principal{}, err
+	}
+	p := principal{options: policy.ClientOptions{Cloud: c.Configuration, Transport: &http.Client{Transport: connections}}}
 	if p.tenant, err = text(s, "tenant_id", "ARM_TENANT_ID"); err != nil {
 		return p, err
 	}
@@ -199,7 +202,7 @@ func (b *Backend) byAssertion(s state.Settings, p principal) (azcore.TokenCreden
 			content, err := os.ReadFile(s.Path(values["oidc_token_file_path"]))
 			return strings.TrimSpace(string(content)), err
 		}
-		return askForToken(ctx, values["oidc_request_url"], values["oidc_request_token"])
+		return askForToken(ctx, s, values["oidc_request_url"], values["oidc_request_token"])
 	}
 	if values["oidc_token"]+values["oidc_token_file_path"]+values["oidc_request_url"] == "" {
 		return nil, errors.New("the azurerm backend is to use OIDC and has no token; set oidc_token, oidc_token_file_path or oidc_request_url")
@@ -209,7 +212,7 @@ func (b *Backend) byAssertion(s state.Settings, p principal) (azcore.TokenCreden
 
 // askForToken asks GitHub Actions for a token for Entra ID.
 // https://docs.github.com/actions/reference/security/oidc
-func askForToken(ctx context.Context, address, token string) (string, error) {
+func askForToken(ctx context.Context, s state.Settings, address, token string) (string, error) {
 	u, err := url.Parse(address)
 	if err != nil {
 		return "", errors.New("oidc_request_url is no URL")
@@ -217,7 +220,10 @@ func askForToken(ctx context.Context, address, token string) (string, error) {
 	query := u.Query()
 	query.Set("audience", "api://AzureADTokenExchange")
 	u.RawQuery = query.Encode()
-	client := &http.Client{Transport: webget.NewTransport(), Timeout: time.Minute}
+	client, err := webget.NewClient(s)
+	if err != nil {
+		return "", err
+	}
 	body, _, err := webget.Get(ctx, client, u.String(), http.Header{"Authorization": {"Bearer " + token}})
 	if err != nil {
 		return "", fmt.Errorf("asking for an OIDC token: %w", err)

@@ -23,6 +23,7 @@ import (
 
 	"holdfast/internal/state"
 	"holdfast/internal/state/webget"
+	"holdfast/internal/state/wire"
 )
 
 // scope lets a token read, whatever its account may do.
@@ -42,7 +43,11 @@ type tokens struct {
 // newTokens chooses credentials as Terraform's backend does: access_token,
 // credentials, their variables, then what gcloud and the machine offer.
 func newTokens(s state.Settings) (*tokens, error) {
-	client := &http.Client{Timeout: silence}
+	connections, err := wire.Transport(s, wire.Options{})
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: connections, Timeout: patience}
 	ctx := context.WithValue(context.Background(), oauth2.HTTPClient, client)
 	t := &tokens{}
 	token, err := s.Text("access_token")
@@ -83,7 +88,8 @@ func newTokens(s state.Settings) (*tokens, error) {
 	return t, nil
 }
 
-const silence = 60 * time.Second
+// patience is how long asking for a token may take.
+const patience = 60 * time.Second
 
 // credentials are those of the backend block, of the variables, of gcloud, or of
 // the machine.

@@ -49,7 +49,10 @@ func New(s state.Settings) (state.Backend, error) {
 	if prefix = strings.TrimLeft(prefix, "/"); prefix != "" && !strings.HasSuffix(prefix, "/") {
 		prefix += "/"
 	}
-	b := &Backend{bucket: bucket, prefix: prefix, client: &http.Client{Transport: webget.NewTransport()}}
+	b := &Backend{bucket: bucket, prefix: prefix}
+	if b.client, err = webget.NewClient(s); err != nil {
+		return nil, err
+	}
 	if b.api, err = endpoint(s); err != nil {
 		return nil, err
 	}

@@ -13,6 +13,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"holdfast/internal/state"
+	"holdfast/internal/state/wire"
 )
 
 // tries is how often a request is sent before its failure counts.
@@ -22,18 +25,17 @@ const tries = 3
 // one.
 const pause = 250 * time.Millisecond
 
-// silence is how long a server may take to begin its answer.
-const silence = 60 * time.Second
-
 // Transport sends requests that only read, and sends one again that met a
 // passing fault. Requests of other methods are errors.
 type Transport struct{ Next http.RoundTripper }
 
-// NewTransport makes a transport of its own connections.
-func NewTransport() *Transport {
-	next := http.DefaultTransport.(*http.Transport).Clone()
-	next.ResponseHeaderTimeout = silence
-	return &Transport{Next: next}
+// NewClient makes a client that only reads, with connections of its own.
+func NewClient(s state.Settings) (*http.Client, error) {
+	next, err := wire.Transport(s, wire.Options{})
+	if err != nil {
+		return nil, err
+	}
+	return &http.Client{Transport: &Transport{Next: next}}, nil
 }
 
 // RoundTrip sends a request.
@@ -130,7 +132,7 @@ func Hide(text string, secrets ...string) string {
 	slices.SortFunc(longest, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
 	for _, secret := range longest {
 		if len(secret) >= 4 {
-			text = strings.ReplaceAll(text, secret, "(sensitive)")
+			text = strings.ReplaceAll(text, secret, "(hidden)")
 		}
 	}
 	text = strings.Join(strings.Fields(text), " ")
