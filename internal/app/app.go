@@ -86,6 +86,7 @@ func newChecker(ctx context.Context, o CheckOptions) (checker *detect.Checker, e
 	stop := context.AfterFunc(ctx, providers.Close)
 	checker = detect.New(providers, detect.Options{
 		Parallelism: o.Parallelism, ResourceTimeout: o.ResourceTimeout, Variables: o.Variables,
+		Source: newSources().source,
 	})
 	return checker, func() { stop(); providers.Close() }, nil
 }

@@ -120,13 +120,13 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 	}
 	raw, err := source.Read(ctx)
 	if err != nil {
-		if errors.Is(err, state.ErrNone) && tree.Root.Backend != nil && tree.Root.Backend.Type != "local" {
+		if errors.Is(err, state.ErrNone) && s.Backend == "local" && tree.Root.Backend != nil && tree.Root.Backend.Type != "local" {
 			return nil, coded("not_initialised", "it declares the backend %q but is not initialised; run terraform init in %s", tree.Root.Backend.Type, s.Dir)
 		}
 		if errors.Is(err, state.ErrNone) {
 			return nil, coded("no_state", "%v; if the stack was never applied there is nothing to check, else run terraform init or name the state with --state", err)
 		}
-		return nil, wrapped("state_unreadable", err)
+		return nil, unreadable(err)
 	}
 	decoded, err := state.Decode(raw)
 	if err != nil {
@@ -135,6 +135,18 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 		}}}
 	}
 	return c.newPass(s, source, raw, decoded, tree)
+}
+
+// unreadable is the error of a state that can't be read, or that was read and
+// is not to be trusted: that is a fault of its integrity.
+func unreadable(err error) error {
+	unsound, is := errors.AsType[*state.Unsound](err)
+	if !is {
+		return wrapped("state_unreadable", err)
+	}
+	return &codedError{unsound.Code, err, []drift.Integrity{{
+		Code: unsound.Code, Severity: drift.SeverityError, Message: err.Error(),
+	}}}
 }
 
 func (c *Checker) source(s stack.Stack) (state.Source, error) {

@@ -86,7 +86,9 @@ func TestLocalConformance(t *testing.T) {
 					}
 					f.put(t, f.lock(workspace), info)
 				},
-				Damage: func(t *testing.T, workspace string) { f.put(t, f.lock(workspace), []byte(`{"ID":"1c9","Operation":"OperationTypePl`)) },
+				Damage: func(t *testing.T, workspace string) {
+					f.put(t, f.lock(workspace), []byte(`{"ID":"1c9","Operation":"OperationTypePl`))
+				},
 			},
 			Snapshot: f.snapshot,
 		}

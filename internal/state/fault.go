@@ -1,6 +1,7 @@
 package state
 
 import (
+	"context"
 	"sort"
 	"strings"
 )
@@ -19,6 +20,10 @@ func (e *Unsound) Unwrap() error { return e.Err }
 // written last.
 const DigestMismatch = "state_digest_mismatch"
 
+// minSecret is the length below which a value is too common a word to be taken
+// out of messages. Real credentials are longer.
+const minSecret = 6
+
 // Hide takes secrets out of an error's message. What the error is stays known to
 // errors.Is and errors.As. Nil stays nil.
 func Hide(err error, secrets ...string) error {
@@ -29,7 +34,7 @@ func Hide(err error, secrets ...string) error {
 	// The longest first: one may be a part of another.
 	sort.Slice(secrets, func(i, j int) bool { return len(secrets[i]) > len(secrets[j]) })
 	for _, secret := range secrets {
-		if secret != "" {
+		if len(secret) >= minSecret {
 			message = strings.ReplaceAll(message, secret, "(hidden)")
 		}
 	}
@@ -46,3 +51,20 @@ type hidden struct {
 
 func (e *hidden) Error() string { return e.message }
 func (e *hidden) Unwrap() error { return e.err }
+
+// Unavailable is a source that can't be read, for a reason that is known
+// beforehand: a workspace of a backend that has none, a folder that can't be
+// looked into. It is a source so that the miss is one stack's error, and seen.
+type Unavailable struct {
+	Name   string // what it would be called
+	Reason error
+}
+
+// String is what it would be called.
+func (u Unavailable) String() string { return u.Name }
+
+// Read tells the reason.
+func (u Unavailable) Read(context.Context) ([]byte, error) { return nil, u.Reason }
+
+// Lock tells the reason.
+func (u Unavailable) Lock(context.Context) (*Lock, error) { return nil, u.Reason }

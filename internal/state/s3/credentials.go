@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -16,8 +17,10 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/credentials/ec2rolecreds"
@@ -197,7 +200,12 @@ func (c chain) machine() (aws.CredentialsProvider, error) {
 		return none{}, nil
 	}
 	o := imds.Options{
-		HTTPClient: c.config.HTTPClient, Endpoint: c.access.metadata,
+		// It is near, or not there; and never behind a proxy.
+		HTTPClient: &http.Client{Timeout: metadataPatience, Transport: &http.Transport{}},
+		Endpoint:   c.access.metadata,
+		Retryer: retry.NewStandard(func(o *retry.StandardOptions) {
+			o.MaxAttempts, o.MaxBackoff = 2, metadataPatience/4
+		}),
 		// Not from this process's environment.
 		ClientEnableState: imds.ClientEnabled,
 	}
@@ -206,6 +214,9 @@ func (c chain) machine() (aws.CredentialsProvider, error) {
 	}
 	return machine{ec2rolecreds.New(func(r *ec2rolecreds.Options) { r.Client = imds.New(o) })}, nil
 }
+
+// metadataPatience is how long the EC2 metadata service may take to answer.
+const metadataPatience = time.Second
 
 // errNoCredentials says that none were found anywhere.
 var errNoCredentials = errors.New("no AWS credentials were found")

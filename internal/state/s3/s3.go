@@ -36,13 +36,21 @@ func New(s state.Settings) (*Backend, error) { return new(Pool).New(s) }
 // Sends no request. Errors are of the settings.
 func (p *Pool) New(s state.Settings) (*Backend, error) {
 	set, err := read(s)
+	if err == nil {
+		err = set.check()
+	}
 	if err != nil {
 		return nil, err
 	}
+	return p.backend(set, s)
+}
+
+func (p *Pool) backend(set settings, s state.Settings) (*Backend, error) {
 	b := &Backend{settings: set, patience: p.Patience, hide: set.secrets(s)}
 	if b.patience == 0 {
 		b.patience = 6 * time.Second
 	}
+	var err error
 	if b.session, err = p.session(set.access, s); err != nil {
 		return nil, state.Hide(err, b.hide...)
 	}

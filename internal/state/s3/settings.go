@@ -64,14 +64,18 @@ func read(s state.Settings) (settings, error) {
 		set.customerKey = r.customerKey()
 	}
 	set.access = r.access()
-	switch {
-	case r.err != nil:
-	case set.bucket == "":
-		r.err = errors.New("the S3 backend has no bucket; set it in the backend block and run terraform init")
-	case set.key == "" || strings.HasPrefix(set.key, "/"):
-		r.err = errors.New("the S3 backend has no key that S3 takes; set it in the backend block, without a slash at its beginning, and run terraform init")
-	}
 	return set, r.err
+}
+
+// check tells what a backend lacks.
+func (set settings) check() error {
+	switch {
+	case set.bucket == "":
+		return errors.New("the S3 backend has no bucket; set it in the backend block and run terraform init")
+	case set.key == "" || strings.HasPrefix(set.key, "/"):
+		return errors.New("the S3 backend has no key that S3 takes; set it in the backend block, without a slash at its beginning, and run terraform init")
+	}
+	return nil
 }
 
 // reader reads settings and keeps the first error.
@@ -274,15 +278,5 @@ func (set settings) secrets(s state.Settings) []string {
 	for _, role := range a.roles {
 		all = append(all, role.externalID, role.webToken)
 	}
-	kept := all[:0]
-	for _, secret := range all {
-		if len(secret) >= minSecret {
-			kept = append(kept, secret)
-		}
-	}
-	return kept
+	return all
 }
-
-// minSecret is the length below which a value is too common a word to be taken
-// out of messages; real credentials are longer.
-const minSecret = 8

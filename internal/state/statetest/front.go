@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
@@ -55,6 +56,7 @@ func newFront(t *testing.T, rig Rig) *front {
 		},
 		ModifyResponse: f.disturb,
 		FlushInterval:  -1,
+		ErrorLog:       log.New(io.Discard, "", 0), // faults are on purpose
 		ErrorHandler:   func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
 	}
 	server := httptest.NewServer(f)

@@ -18,7 +18,7 @@ import (
 
 // patience is how long a backend may take to give up: after its context has
 // ended, or with a server that is not there.
-const patience = 30 * time.Second
+var patience = 30 * time.Second
 
 // Run runs the suite. newRig is called for each case and may be called at the
 // same time; it ends what it made with t.Cleanup.
