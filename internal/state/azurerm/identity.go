@@ -120,7 +120,9 @@ func newPrincipal(s state.Settings, c cloudKind) (principal, error) {
 	if err != nil {
 		return principal{}, err
 	}
-	p := principal{options: policy.ClientOptions{Cloud: c.Configuration, Transport: &http.Client{Transport: connections}}}
+	p := principal{options: policy.ClientOptions{
+		Cloud: c.Configuration, Transport: &http.Client{Transport: connections}, Retry: policy.RetryOptions{MaxRetries: 1},
+	}}
 	if p.tenant, err = text(s, "tenant_id", "ARM_TENANT_ID"); err != nil {
 		return p, err
 	}

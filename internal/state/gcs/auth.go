@@ -198,18 +198,30 @@ func (t *tokens) authorize(ctx context.Context, header http.Header) error {
 	}
 }
 
-// refused is the error of a token that was not given. Of the server's answer
+// tokenError is the error of a token that was not given, with the next step.
+type tokenError struct{ message string }
+
+func (e *tokenError) Error() string { return e.message }
+
+// refused makes the error of a token that was not given. Of the server's answer
 // only what is meant for people is kept.
 func (t *tokens) refused(err error) error {
 	message := webget.Bare(err).Error()
 	if answer, ok := errors.AsType[*oauth2.RetrieveError](err); ok {
-		message = strings.TrimSpace(answer.ErrorCode + " " + answer.ErrorDescription)
+		said := struct {
+			Code        string `json:"error"`
+			Description string `json:"error_description"`
+		}{answer.ErrorCode, answer.ErrorDescription}
+		if said.Code == "" {
+			_ = json.Unmarshal(answer.Body, &said) //nolint:errcheck // then there is the status
+		}
+		message = strings.TrimSpace(said.Code + " " + said.Description)
 		if message == "" && answer.Response != nil {
 			message = answer.Response.Status
 		}
 	}
-	return fmt.Errorf("no access token was given (%s); sign in with gcloud auth application-default login, or set the backend's credentials",
-		webget.Hide(message, t.secrets()...))
+	return &tokenError{fmt.Sprintf("no access token was given (%s); sign in with gcloud auth application-default login, or set the backend's credentials",
+		webget.Hide(message, t.secrets()...))}
 }
 
 // impersonated gives tokens of another account. Asking for one is a POST, and

@@ -162,6 +162,9 @@ func (b *Backend) object(ctx context.Context, name string, header http.Header) (
 
 // explain says what to do about an answer.
 func (b *Backend) explain(err error) error {
+	if errors.As(err, new(*tokenError)) {
+		return err
+	}
 	status, ok := errors.AsType[*webget.StatusError](err)
 	if !ok {
 		return fmt.Errorf("%w; check the network and storage_custom_endpoint", err)

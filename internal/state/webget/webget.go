@@ -10,6 +10,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -125,8 +126,12 @@ func Bare(err error) error {
 	return err
 }
 
-// Hide takes secrets out of a text, and makes it one line of at most 300 bytes.
-// A secret shorter than four bytes stays: it would take words apart.
+// signed is a JSON web token, with which one can sign in for a while.
+var signed = regexp.MustCompile(`eyJ[\w-]+\.[\w-]+\.[\w-]+`)
+
+// Hide takes secrets out of a text, and all signed tokens, and makes it one line
+// of at most 300 bytes. A secret shorter than four bytes stays: it would take
+// words apart.
 func Hide(text string, secrets ...string) string {
 	longest := slices.Clone(secrets)
 	slices.SortFunc(longest, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
@@ -135,7 +140,7 @@ func Hide(text string, secrets ...string) string {
 			text = strings.ReplaceAll(text, secret, "(hidden)")
 		}
 	}
-	text = strings.Join(strings.Fields(text), " ")
+	text = strings.Join(strings.Fields(signed.ReplaceAllString(text, "(hidden)")), " ")
 	if len(text) > 300 {
 		text = strings.ToValidUTF8(text[:300], "") + "..."
 	}
