@@ -29,24 +29,51 @@ import (
 	"holdfast/internal/state/webget"
 )
 
-// Backend is a container with the states of a root module.
+// Container is a container with states in it.
+type Container struct {
+	url     string // without a signature
+	client  *container.Client
+	secrets []string
+}
+
+// Backend is where a root module keeps its states in a container.
 type Backend struct {
-	url, key string // the container's address, without a signature
-	client   *container.Client
-	secrets  []string
+	container *Container
+	key       string
 }
 
 // New makes the backend. It asks nothing of the network yet.
 func New(s state.Settings) (state.Backend, error) {
-	var account, name, key string
-	for setting, value := range map[string]*string{"storage_account_name": &account, "container_name": &name, "key": &key} {
-		var err error
-		if *value, err = s.Text(setting); err != nil {
-			return nil, err
-		}
-		if *value == "" {
-			return nil, fmt.Errorf("the azurerm backend has no %s; name it in the backend block or with -backend-config, and run terraform init", setting)
-		}
+	key, err := needed(s, "key")
+	if err != nil {
+		return nil, err
+	}
+	c, err := Open(s)
+	if err != nil {
+		return nil, err
+	}
+	return &Backend{c, key}, nil
+}
+
+// needed is a setting that must be there.
+func needed(s state.Settings, name string) (string, error) {
+	value, err := s.Text(name)
+	if err == nil && value == "" {
+		err = fmt.Errorf("the azurerm backend has no %s; name it in the backend block or with -backend-config, and run terraform init", name)
+	}
+	return value, err
+}
+
+// Open makes the container of a backend's settings. It asks nothing of the
+// network yet.
+func Open(s state.Settings) (*Container, error) {
+	account, err := needed(s, "storage_account_name")
+	if err != nil {
+		return nil, err
+	}
+	name, err := needed(s, "container_name")
+	if err != nil {
+		return nil, err
 	}
 	cloud, err := cloudOf(s)
 	if err != nil {
@@ -59,17 +86,17 @@ func New(s state.Settings) (state.Backend, error) {
 		}
 		address = "https://" + account + "." + cloud.suffix
 	}
-	if u, err := url.Parse(address); err != nil || u.Host == "" || u.RawQuery != "" {
+	if u, err := url.Parse(address); err != nil || u.Host == "" || u.RawQuery != "" || u.User != nil {
 		return nil, errors.New("AZURE_STORAGE_SERVICE_ENDPOINT is no URL of a blob service; write it as https://ACCOUNT.HOST")
 	}
-	b := &Backend{url: address + "/" + url.PathEscape(name), key: key}
-	return b, b.connect(s, account, cloud)
+	c := &Container{url: address + "/" + url.PathEscape(name)}
+	return c, c.connect(s, account, cloud)
 }
 
 // connect makes the client, with the first credentials that there are: a shared
 // access signature, Entra ID where it is asked for, the account's key, and Entra
 // ID again.
-func (b *Backend) connect(s state.Settings, account string, cloud cloudKind) error {
+func (c *Container) connect(s state.Settings, account string, cloud cloudKind) error {
 	ad, err := flag(s, "use_azuread_auth", "ARM_USE_AZUREAD")
 	if err != nil {
 		return err
@@ -82,7 +109,7 @@ func (b *Backend) connect(s state.Settings, account string, cloud cloudKind) err
 	if err != nil {
 		return err
 	}
-	b.secrets = append(parts(signature), signature, key)
+	c.secrets = append(parts(signature), signature, key)
 	client, err := webget.NewClient(s)
 	if err != nil {
 		return err
@@ -94,22 +121,22 @@ func (b *Backend) connect(s state.Settings, account string, cloud cloudKind) err
 	}}
 	switch {
 	case signature != "":
-		b.client, err = container.NewClientWithNoCredential(b.url+"?"+strings.TrimPrefix(signature, "?"), options)
+		c.client, err = container.NewClientWithNoCredential(c.url+"?"+strings.TrimPrefix(signature, "?"), options)
 	case key != "" && !ad:
 		var shared *container.SharedKeyCredential
 		if shared, err = container.NewSharedKeyCredential(account, key); err != nil {
 			return errors.New("the azurerm backend's access_key is not base64; copy it anew, and check ARM_ACCESS_KEY")
 		}
-		b.client, err = container.NewClientWithSharedKeyCredential(b.url, shared, options)
+		c.client, err = container.NewClientWithSharedKeyCredential(c.url, shared, options)
 	default:
 		var identity azcore.TokenCredential
-		if identity, err = b.identity(s, cloud); err != nil {
+		if identity, err = c.identity(s, cloud); err != nil {
 			return err
 		}
-		b.client, err = container.NewClient(b.url, identity, options)
+		c.client, err = container.NewClient(c.url, identity, options)
 	}
 	if err != nil {
-		return fmt.Errorf("the azurerm backend can't be used: %s; check its settings", webget.Hide(webget.Bare(err).Error(), b.secrets...))
+		return fmt.Errorf("the azurerm backend can't be used: %s; check its settings", webget.Hide(webget.Bare(err).Error(), c.secrets...))
 	}
 	return nil
 }
@@ -124,49 +151,76 @@ func parts(signature string) []string {
 	return []string{values.Get("sig"), url.QueryEscape(values.Get("sig"))}
 }
 
-// String gives the container's address.
-func (b *Backend) String() string { return b.url }
+// String names the backend.
+func (b *Backend) String() string { return b.container.String() + "/" + b.key }
 
 // State gives the source of a workspace's state.
 func (b *Backend) State(workspace string) state.Source {
 	if workspace == "default" {
-		return &source{b, b.key}
+		return b.container.Source(b.key)
 	}
-	return &source{b, b.key + "env:" + workspace}
+	return b.container.Source(b.key + "env:" + workspace)
 }
 
 // Workspaces lists those whose state is in the container.
 func (b *Backend) Workspaces(ctx context.Context) ([]string, error) {
-	names := []string{"default"}
-	prefix := b.key + "env:"
-	pages := b.client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix})
-	for pages.More() {
-		page, err := pages.NextPage(ctx)
-		if err != nil {
-			return nil, fmt.Errorf("listing the workspaces in %s: %w", b, b.explain(err))
-		}
-		for _, item := range page.Segment.BlobItems {
-			name, ok := strings.CutPrefix(*item.Name, prefix)
-			if ok && name != "" && name != "default" && !strings.Contains(name, "/") {
-				names = append(names, name)
-			}
+	names, prefix := []string{"default"}, b.key+"env:"
+	blobs, err := b.container.all(ctx, prefix)
+	if err != nil {
+		return nil, fmt.Errorf("listing the workspaces in %s: %w", b, err)
+	}
+	for _, blob := range blobs {
+		name, ok := strings.CutPrefix(blob, prefix)
+		if ok && name != "" && name != "default" && !strings.Contains(name, "/") {
+			names = append(names, name)
 		}
 	}
 	slices.Sort(names)
 	return slices.Compact(names), nil
 }
 
+// String gives the container's address.
+func (c *Container) String() string { return c.url }
+
+// Source gives the state in a blob, whether or not it exists.
+func (c *Container) Source(blob string) state.Source { return &source{c, blob} }
+
+// List gives the names of all blobs that begin with a prefix.
+func (c *Container) List(ctx context.Context, prefix string) ([]string, error) {
+	blobs, err := c.all(ctx, prefix)
+	if err != nil {
+		return nil, fmt.Errorf("listing %s/%s: %w", c, prefix, err)
+	}
+	return blobs, nil
+}
+
+// all lists blobs, page by page.
+func (c *Container) all(ctx context.Context, prefix string) ([]string, error) {
+	var names []string
+	pages := c.client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix})
+	for pages.More() {
+		page, err := pages.NextPage(ctx)
+		if err != nil {
+			return nil, c.explain(err)
+		}
+		for _, item := range page.Segment.BlobItems {
+			names = append(names, *item.Name)
+		}
+	}
+	return names, nil
+}
+
 // explain says what to do about an error, without what it was sent.
-func (b *Backend) explain(err error) error {
+func (c *Container) explain(err error) error {
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return fmt.Errorf("%w; it was interrupted", webget.Bare(err))
 	}
 	if _, ok := errors.AsType[*azidentity.AuthenticationFailedError](err); ok {
-		return fmt.Errorf("signing in failed (%s); run az login, or check client_id, tenant_id and the secret", b.hide(err))
+		return fmt.Errorf("signing in failed (%s); run az login, or check client_id, tenant_id and the secret", c.hide(err))
 	}
 	answer, ok := errors.AsType[*azcore.ResponseError](err)
 	if !ok {
-		return fmt.Errorf("%s; check the network and the name of the storage account", b.hide(webget.Bare(err)))
+		return fmt.Errorf("%s; check the network and the name of the storage account", c.hide(webget.Bare(err)))
 	}
 	next := "try again, or ask https://status.azure.com"
 	switch answer.StatusCode {
@@ -178,19 +232,19 @@ func (b *Backend) explain(err error) error {
 		next = "check the backend's settings"
 	}
 	return fmt.Errorf("the server answered %d %s; %s", answer.StatusCode,
-		webget.Hide(cmp.Or(answer.ErrorCode, http.StatusText(answer.StatusCode)), b.secrets...), next)
+		webget.Hide(cmp.Or(answer.ErrorCode, http.StatusText(answer.StatusCode)), c.secrets...), next)
 }
 
-func (b *Backend) hide(err error) string { return webget.Hide(err.Error(), b.secrets...) }
+func (c *Container) hide(err error) string { return webget.Hide(err.Error(), c.secrets...) }
 
 // source is the state in one blob.
 type source struct {
-	b    *Backend
-	blob string
+	container *Container
+	blob      string
 }
 
 // String gives the blob's address, without a signature.
-func (s *source) String() string { return s.b.url + "/" + s.blob }
+func (s *source) String() string { return s.container.url + "/" + s.blob }
 
 // Read gives the content of the state. An empty blob is none: it is what a lock
 // was taken on before the first apply ended.
@@ -202,14 +256,14 @@ func (s *source) Read(ctx context.Context) ([]byte, error) {
 	case err == nil, bloberror.HasCode(err, bloberror.BlobNotFound):
 		return nil, fmt.Errorf("%w at %s", state.ErrNone, s)
 	}
-	return nil, fmt.Errorf("reading the state %s: %w", s, s.b.explain(err))
+	return nil, fmt.Errorf("reading the state %s: %w", s, s.container.explain(err))
 }
 
 func (s *source) download(ctx context.Context) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	answer, err := s.b.client.NewBlobClient(s.blob).DownloadStream(ctx, nil)
+	answer, err := s.container.client.NewBlobClient(s.blob).DownloadStream(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -230,12 +284,12 @@ func (s *source) Lock(ctx context.Context) (*state.Lock, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, fmt.Errorf("reading the lock of %s: %w", s, err)
 	}
-	answer, err := s.b.client.NewBlobClient(s.blob).GetProperties(ctx, nil)
+	answer, err := s.container.client.NewBlobClient(s.blob).GetProperties(ctx, nil)
 	if bloberror.HasCode(err, bloberror.BlobNotFound) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("reading the lock of %s: %w", s, s.b.explain(err))
+		return nil, fmt.Errorf("reading the lock of %s: %w", s, s.container.explain(err))
 	}
 	if answer.LeaseStatus == nil || *answer.LeaseStatus != lease.StatusTypeLocked {
 		return nil, nil

@@ -79,12 +79,12 @@ type principal struct {
 
 // identity chooses how to sign in to Entra ID, in Terraform's order: a client
 // certificate, a client secret, OpenID Connect, a managed identity, the Azure CLI.
-func (b *Backend) identity(s state.Settings, c cloudKind) (azcore.TokenCredential, error) {
-	p, err := newPrincipal(s, c)
+func (c *Container) identity(s state.Settings, cloud cloudKind) (azcore.TokenCredential, error) {
+	p, err := newPrincipal(s, cloud)
 	if err != nil {
 		return nil, err
 	}
-	b.secrets = append(b.secrets, p.secret, p.password)
+	c.secrets = append(c.secrets, p.secret, p.password)
 	var flags [3]bool
 	for i, f := range [][2]string{
 		{"use_oidc", "ARM_USE_OIDC"}, {"use_aks_workload_identity", "ARM_USE_AKS_WORKLOAD_IDENTITY"}, {"use_msi", "ARM_USE_MSI"},
@@ -99,7 +99,7 @@ func (b *Backend) identity(s state.Settings, c cloudKind) (azcore.TokenCredentia
 	case p.secret != "":
 		return azidentity.NewClientSecretCredential(p.tenant, p.client, p.secret, &azidentity.ClientSecretCredentialOptions{ClientOptions: p.options})
 	case flags[0]:
-		return b.byAssertion(s, p)
+		return c.byAssertion(s, p)
 	case flags[1]:
 		return azidentity.NewWorkloadIdentityCredential(&azidentity.WorkloadIdentityCredentialOptions{
 			ClientOptions: p.options, TokenFilePath: s.Getenv("AZURE_FEDERATED_TOKEN_FILE"),
@@ -115,13 +115,13 @@ func (b *Backend) identity(s state.Settings, c cloudKind) (azcore.TokenCredentia
 	return azidentity.NewAzureCLICredential(&azidentity.AzureCLICredentialOptions{TenantID: p.tenant})
 }
 
-func newPrincipal(s state.Settings, c cloudKind) (principal, error) {
+func newPrincipal(s state.Settings, kind cloudKind) (principal, error) {
 	connections, err := wire.Transport(s, wire.Options{})
 	if err != nil {
 		return principal{}, err
 	}
 	p := principal{options: policy.ClientOptions{
-		Cloud: c.Configuration, Transport: &http.Client{Transport: connections}, Retry: policy.RetryOptions{MaxRetries: 1},
+		Cloud: kind.Configuration, Transport: &http.Client{Transport: connections}, Retry: policy.RetryOptions{MaxRetries: 1},
 	}}
 	if p.tenant, err = text(s, "tenant_id", "ARM_TENANT_ID"); err != nil {
 		return p, err
@@ -183,7 +183,7 @@ func (p principal) byCertificate() (azcore.TokenCredential, error) {
 
 // byAssertion signs in with an OpenID Connect token: a given one, one in a file
 // that is read anew each time, or one that GitHub is asked for.
-func (b *Backend) byAssertion(s state.Settings, p principal) (azcore.TokenCredential, error) {
+func (c *Container) byAssertion(s state.Settings, p principal) (azcore.TokenCredential, error) {
 	values := map[string]string{}
 	for name, variables := range map[string][]string{
 		"oidc_token": {"ARM_OIDC_TOKEN"}, "oidc_token_file_path": {"ARM_OIDC_TOKEN_FILE_PATH"},
@@ -195,7 +195,7 @@ func (b *Backend) byAssertion(s state.Settings, p principal) (azcore.TokenCreden
 			return nil, err
 		}
 	}
-	b.secrets = append(b.secrets, values["oidc_token"], values["oidc_request_token"])
+	c.secrets = append(c.secrets, values["oidc_token"], values["oidc_request_token"])
 	assertion := func(ctx context.Context) (string, error) {
 		switch {
 		case values["oidc_token"] != "":

@@ -83,7 +83,7 @@ func TestIdentity(t *testing.T) {
 		{"a managed identity", map[string]any{"use_msi": "true"}, nil, "ManagedIdentityCredential"},
 	} {
 		s := settings(dir, c.config, c.env...)
-		b := &Backend{}
+		b := &Container{}
 		got, err := b.identity(s, cloudKind{})
 		if err != nil || fmt.Sprintf("%T", got) != "*azidentity."+c.want {
 			t.Errorf("%s: %T, %v, want %s", c.name, got, err, c.want)

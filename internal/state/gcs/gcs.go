@@ -24,23 +24,26 @@ import (
 	"holdfast/internal/state/webget"
 )
 
-// Backend is a bucket with the states of a root module.
+// Bucket is a bucket with states in it.
+type Bucket struct {
+	name   string
+	api    string // the API's address, up to its version
+	key    http.Header
+	tokens *tokens
+	client *http.Client
+}
+
+// Backend is where a root module keeps its states in a bucket.
 type Backend struct {
-	bucket, prefix string // the prefix ends with a slash, or is empty
-	api            string // the API's address, up to its version
-	key            http.Header
-	tokens         *tokens
-	client         *http.Client
+	bucket *Bucket
+	prefix string // ends with a slash, or is empty
 }
 
 // New makes the backend. It asks nothing of the network yet.
 func New(s state.Settings) (state.Backend, error) {
-	bucket, err := s.Text("bucket")
+	bucket, err := Open(s)
 	if err != nil {
 		return nil, err
-	}
-	if bucket == "" {
-		return nil, errors.New("the gcs backend has no bucket; name it in the backend block or with -backend-config, and run terraform init")
 	}
 	prefix, err := s.Text("prefix")
 	if err != nil {
@@ -49,7 +52,20 @@ func New(s state.Settings) (state.Backend, error) {
 	if prefix = strings.TrimLeft(prefix, "/"); prefix != "" && !strings.HasSuffix(prefix, "/") {
 		prefix += "/"
 	}
-	b := &Backend{bucket: bucket, prefix: prefix}
+	return &Backend{bucket, prefix}, nil
+}
+
+// Open makes the bucket of a backend's settings. It asks nothing of the network
+// yet.
+func Open(s state.Settings) (*Bucket, error) {
+	name, err := s.Text("bucket")
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		return nil, errors.New("the gcs backend has no bucket; name it in the backend block or with -backend-config, and run terraform init")
+	}
+	b := &Bucket{name: name}
 	if b.client, err = webget.NewClient(s); err != nil {
 		return nil, err
 	}
@@ -93,27 +109,57 @@ func endpoint(s state.Settings) (string, error) {
 }
 
 // String names the backend.
-func (b *Backend) String() string { return "gs://" + b.bucket + "/" + b.prefix }
+func (b *Backend) String() string { return b.bucket.String() + b.prefix }
 
 // State gives the source of a workspace's state.
-func (b *Backend) State(workspace string) state.Source { return &source{b, workspace} }
+func (b *Backend) State(workspace string) state.Source {
+	return b.bucket.Source(path.Join(b.prefix, workspace+".tfstate"))
+}
 
 // Workspaces lists those whose state is in the bucket.
 func (b *Backend) Workspaces(ctx context.Context) ([]string, error) {
 	names := []string{"default"}
-	query := url.Values{"prefix": {b.prefix}, "delimiter": {"/"}, "fields": {"items(name),nextPageToken"}}
+	objects, err := b.bucket.all(ctx, url.Values{"prefix": {b.prefix}, "delimiter": {"/"}})
+	if err != nil {
+		return nil, fmt.Errorf("listing the workspaces in %s: %w", b, err)
+	}
+	for _, object := range objects {
+		if name, ok := strings.CutSuffix(path.Base(object), ".tfstate"); ok && name != "default" && name != "" {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
+// String gives the bucket's URL.
+func (b *Bucket) String() string { return "gs://" + b.name + "/" }
+
+// Source gives the state that is an object, whether or not it exists.
+func (b *Bucket) Source(object string) state.Source { return &source{b, object} }
+
+// List gives the names of all objects that begin with a prefix, without locks.
+func (b *Bucket) List(ctx context.Context, prefix string) ([]string, error) {
+	objects, err := b.all(ctx, url.Values{"prefix": {prefix}})
+	if err != nil {
+		return nil, fmt.Errorf("listing %s%s: %w", b, prefix, err)
+	}
+	return slices.DeleteFunc(objects, func(object string) bool { return strings.HasSuffix(object, ".tflock") }), nil
+}
+
+// all lists objects, page by page.
+func (b *Bucket) all(ctx context.Context, query url.Values) ([]string, error) {
+	var names []string
+	query.Set("fields", "items(name),nextPageToken")
 	for {
 		list, err := b.list(ctx, query)
 		if err != nil {
-			return nil, fmt.Errorf("listing the workspaces in %s: %w", b, err)
+			return nil, err
 		}
 		for _, item := range list.Items {
-			if name, ok := strings.CutSuffix(path.Base(item.Name), ".tfstate"); ok && name != "default" && name != "" {
-				names = append(names, name)
-			}
+			names = append(names, item.Name)
 		}
 		if list.NextPageToken == "" {
-			slices.Sort(names)
 			return names, nil
 		}
 		query.Set("pageToken", list.NextPageToken)
@@ -128,7 +174,7 @@ type objects struct {
 	NextPageToken string `json:"nextPageToken"`
 }
 
-func (b *Backend) list(ctx context.Context, query url.Values) (objects, error) {
+func (b *Bucket) list(ctx context.Context, query url.Values) (objects, error) {
 	var list objects
 	body, _, err := b.get(ctx, "/o?"+query.Encode(), nil)
 	if err != nil {
@@ -141,7 +187,7 @@ func (b *Backend) list(ctx context.Context, query url.Values) (objects, error) {
 }
 
 // get asks for something of the bucket.
-func (b *Backend) get(ctx context.Context, what string, header http.Header) ([]byte, http.Header, error) {
+func (b *Bucket) get(ctx context.Context, what string, header http.Header) ([]byte, http.Header, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -152,16 +198,16 @@ func (b *Backend) get(ctx context.Context, what string, header http.Header) ([]b
 	if err := b.tokens.authorize(ctx, all); err != nil {
 		return nil, nil, err
 	}
-	return webget.Get(ctx, b.client, b.api+"/b/"+url.PathEscape(b.bucket)+what, all)
+	return webget.Get(ctx, b.client, b.api+"/b/"+url.PathEscape(b.name)+what, all)
 }
 
 // object gives the content of an object.
-func (b *Backend) object(ctx context.Context, name string, header http.Header) ([]byte, http.Header, error) {
+func (b *Bucket) object(ctx context.Context, name string, header http.Header) ([]byte, http.Header, error) {
 	return b.get(ctx, "/o/"+url.PathEscape(name)+"?alt=media", header)
 }
 
 // explain says what to do about an answer.
-func (b *Backend) explain(err error) error {
+func (b *Bucket) explain(err error) error {
 	if errors.As(err, new(*tokenError)) {
 		return err
 	}
@@ -176,7 +222,7 @@ func (b *Backend) explain(err error) error {
 	case http.StatusUnauthorized:
 		next = "sign in again with gcloud auth application-default login, or renew the backend's credentials"
 	case http.StatusForbidden:
-		next = "grant the credentials roles/storage.objectViewer on the bucket " + b.bucket
+		next = "grant the credentials roles/storage.objectViewer on the bucket " + b.name
 	case http.StatusBadRequest:
 		next = "check the bucket's name and encryption_key"
 	}
@@ -192,27 +238,25 @@ func (b *Backend) explain(err error) error {
 	return fmt.Errorf("%w (%s); %s", err, webget.Hide(answer.Error.Message, b.secrets()...), next)
 }
 
-func (b *Backend) secrets() []string {
+func (b *Bucket) secrets() []string {
 	return append(b.tokens.secrets(), b.key.Get(keyHeader))
 }
 
 const keyHeader = "X-Goog-Encryption-Key"
 
-// source is the state of one workspace.
+// source is the state in one object.
 type source struct {
-	b         *Backend
-	workspace string
+	b      *Bucket
+	object string
 }
 
-func (s *source) file(suffix string) string { return path.Join(s.b.prefix, s.workspace+suffix) }
-
 // String gives the object's URL, as gcloud storage takes it.
-func (s *source) String() string { return "gs://" + s.b.bucket + "/" + s.file(".tfstate") }
+func (s *source) String() string { return s.b.String() + s.object }
 
 // Read gives the content of the state, whole: it is held against the checksum
 // that Cloud Storage sends.
 func (s *source) Read(ctx context.Context) ([]byte, error) {
-	body, header, err := s.b.object(ctx, s.file(".tfstate"), s.b.key)
+	body, header, err := s.b.object(ctx, s.object, s.b.key)
 	if status, ok := errors.AsType[*webget.StatusError](err); ok && status.Code == http.StatusNotFound {
 		return nil, s.missing(ctx)
 	}
@@ -228,7 +272,7 @@ func (s *source) Read(ctx context.Context) ([]byte, error) {
 // missing tells a missing state from a missing bucket. Credentials that may not
 // list objects can't tell: then it is the state, as Terraform takes it.
 func (s *source) missing(ctx context.Context) error {
-	_, err := s.b.list(ctx, url.Values{"prefix": {s.file(".tfstate")}, "maxResults": {"1"}})
+	_, err := s.b.list(ctx, url.Values{"prefix": {s.object}, "maxResults": {"1"}})
 	status, answered := errors.AsType[*webget.StatusError](err)
 	if err == nil || (answered && status.Code != http.StatusNotFound) {
 		return fmt.Errorf("%w at %s", state.ErrNone, s)
@@ -257,7 +301,7 @@ func checksum(body []byte, header http.Header) error {
 // Lock tells who holds the state's lock. Its ID is the lock object's generation:
 // what terraform force-unlock takes.
 func (s *source) Lock(ctx context.Context) (*state.Lock, error) {
-	body, header, err := s.b.object(ctx, s.file(".tflock"), nil)
+	body, header, err := s.b.object(ctx, strings.TrimSuffix(s.object, ".tfstate")+".tflock", nil)
 	if status, ok := errors.AsType[*webget.StatusError](err); ok && status.Code == http.StatusNotFound {
 		return nil, nil
 	}
