@@ -140,7 +140,7 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 // unreadable is the error of a state that can't be read, or that was read and
 // is not to be trusted: that is a fault of its integrity.
 func unreadable(err error) error {
-	unsound, is := errors.AsType[*state.Unsound](err)
+	unsound, is := errors.AsType[*state.UnsoundError](err)
 	if !is {
 		return wrapped("state_unreadable", err)
 	}

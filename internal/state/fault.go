@@ -6,15 +6,15 @@ import (
 	"strings"
 )
 
-// Unsound is the error of a state that is there but must not be trusted. Code
+// UnsoundError is the error of a state that is there but must not be trusted. Code
 // names the fault as an integrity fault of a result does.
-type Unsound struct {
+type UnsoundError struct {
 	Code string
 	Err  error
 }
 
-func (e *Unsound) Error() string { return e.Err.Error() }
-func (e *Unsound) Unwrap() error { return e.Err }
+func (e *UnsoundError) Error() string { return e.Err.Error() }
+func (e *UnsoundError) Unwrap() error { return e.Err }
 
 // DigestMismatch is the code of a state that is not the one whose digest was
 // written last.

@@ -65,9 +65,9 @@ func TestSettingsOfAnotherType(t *testing.T) {
 func TestSettingsPaths(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	s := state.Settings{Dir: dir, Env: []string{"HOME=/home/me", "A=1", "A=2", "E="}}
+	s := state.Settings{Dir: dir, Env: []string{"HOME=/nowhere", "A=1", "A=2", "E="}}
 	for path, want := range map[string]string{
-		"": "", "x/y": filepath.Join(dir, "x", "y"), dir: dir, "~/.aws/config": filepath.Join("/home/me", ".aws", "config"),
+		"": "", "x/y": filepath.Join(dir, "x", "y"), dir: dir, "~/.aws/config": filepath.FromSlash("/nowhere/.aws/config"),
 	} {
 		if got := s.Path(path); got != want {
 			t.Errorf("%q: %q, want %q", path, got, want)
@@ -99,7 +99,7 @@ func TestUnavailable(t *testing.T) {
 	if !errors.Is(readErr, reason) || !errors.Is(lockErr, reason) || u.String() != "x" {
 		t.Errorf("%v, %v", readErr, lockErr)
 	}
-	unsound := &state.Unsound{Code: "c", Err: reason}
+	unsound := &state.UnsoundError{Code: "c", Err: reason}
 	if !errors.Is(unsound, reason) || unsound.Error() != "of a test" {
 		t.Errorf("%v", unsound)
 	}

@@ -56,10 +56,10 @@ func TestConformance(t *testing.T) {
 	t.Parallel()
 	statetest.Run(t, func(t *testing.T) statetest.Rig {
 		s := &server{}
-		real := httptest.NewServer(s)
-		t.Cleanup(real.Close)
+		behind := httptest.NewServer(s)
+		t.Cleanup(behind.Close)
 		return statetest.Rig{
-			Server: real.URL,
+			Server: behind.URL,
 			Open: func(t *testing.T, server string) state.Backend {
 				return open(t, map[string]any{
 					"address": server + "/states/prod?token=" + canaryQuery, "username": canaryUser, "password": canaryPassword,

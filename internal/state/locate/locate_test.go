@@ -168,16 +168,16 @@ func TestFindFiles(t *testing.T) {
 	}
 	l := Locator{Dir: dir}
 	for pattern, want := range map[string][]string{
-		"**/terraform.tfstate":            {"a/terraform.tfstate", "b/c/terraform.tfstate"},
-		filepath.Join(dir, "*/*.tfstate"): {"a/terraform.tfstate", "b/odd[1].tfstate"},
-		"b/odd[1].tfstate":                {"b/odd[1].tfstate"},
-		"b/odd[?].tfstate":                {"b/odd[1].tfstate"},
-		"a/not-there.tfstate":             {"a/not-there.tfstate"},
-		"star*.tfstate":                   {"star*.tfstate"},
-		"sta?r*.tfstate":                  {"starred.tfstate"},
-		"*/.terraform/terraform.tfstate":  {"a/.terraform/terraform.tfstate"},
-		"a/*":                             {"a/terraform.tfstate", "a/terraform.tfstate.backup"},
-		"b/**":                            {"b/c/terraform.tfstate", "b/odd[1].tfstate"},
+		"**/terraform.tfstate":               {"a/terraform.tfstate", "b/c/terraform.tfstate"},
+		filepath.Join(dir, "*", "*.tfstate"): {"a/terraform.tfstate", "b/odd[1].tfstate"},
+		"b/odd[1].tfstate":                   {"b/odd[1].tfstate"},
+		"b/odd[?].tfstate":                   {"b/odd[1].tfstate"},
+		"a/not-there.tfstate":                {"a/not-there.tfstate"},
+		"star*.tfstate":                      {"star*.tfstate"},
+		"sta?r*.tfstate":                     {"starred.tfstate"},
+		"*/.terraform/terraform.tfstate":     {"a/.terraform/terraform.tfstate"},
+		"a/*":                                {"a/terraform.tfstate", "a/terraform.tfstate.backup"},
+		"b/**":                               {"b/c/terraform.tfstate", "b/odd[1].tfstate"},
 		filepath.Join("..", filepath.Base(dir), "a", "t*e"): {"a/terraform.tfstate"},
 	} {
 		got, err := l.Find(t.Context(), pattern)

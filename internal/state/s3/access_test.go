@@ -222,7 +222,7 @@ func TestEnvironmentOfTheProcess(t *testing.T) {
 	for name, value := range map[string]string{
 		"HOME": home, "AWS_ENDPOINT_URL": "http://127.0.0.1:1", "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:1", "AWS_ACCESS_KEY_ID": "PROCESS",
 		"AWS_SECRET_ACCESS_KEY": "canarySecret", "AWS_REGION": "us-gov-west-1", "AWS_PROFILE": "nobody", "HTTP_PROXY": "http://127.0.0.1:1",
-		"AWS_CA_BUNDLE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": filepath.Join(home, ".aws/credentials"),
+		"AWS_CA_BUNDLE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": home + "/.aws/credentials",
 	} {
 		t.Setenv(name, value)
 	}

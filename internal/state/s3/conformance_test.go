@@ -2,6 +2,7 @@ package s3_test
 
 import (
 	"io"
+	"maps"
 	"net/http"
 	"testing"
 
@@ -16,9 +17,7 @@ func rig(t *testing.T, st *store, config map[string]any, locks statetest.Locks) 
 		Server: st.url,
 		Open: func(t *testing.T, server string) state.Backend {
 			more := map[string]any{"endpoints": map[string]any{"s3": server, "dynamodb": server}}
-			for name, value := range config {
-				more[name] = value
-			}
+			maps.Copy(more, config)
 			return open(t, st.config(more))
 		},
 		Put:        st.put,

@@ -13,7 +13,6 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -160,7 +159,7 @@ func (c chain) signOn(p *config.SharedConfig) aws.CredentialsProvider {
 	client := sso.NewFromConfig(conf, func(o *sso.Options) { o.BaseEndpoint = endpoint(c.access.sso) })
 	return ssocreds.New(client, p.SSOAccountID, p.SSORoleName, start, func(o *ssocreds.Options) {
 		sum := sha1.Sum([]byte(name)) //nolint:gosec // see the import
-		o.CachedTokenFilepath = c.settings.Path(filepath.Join("~/.aws/sso/cache", hex.EncodeToString(sum[:])+".json"))
+		o.CachedTokenFilepath = c.settings.Path("~/.aws/sso/cache/" + hex.EncodeToString(sum[:]) + ".json")
 	})
 }
 
@@ -235,7 +234,9 @@ type machine struct{ aws.CredentialsProvider }
 func (m machine) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	found, err := m.CredentialsProvider.Retrieve(ctx)
 	if err != nil && ctx.Err() == nil {
-		return found, fmt.Errorf("%w, and the machine has no role: %w", errNoCredentials, err)
+		// Only in words: the SDK would take a connection's error for one of S3, and
+		// try again.
+		return found, fmt.Errorf("%w, and the machine has no role: %s", errNoCredentials, err.Error())
 	}
 	return found, err
 }

@@ -62,7 +62,7 @@ func TestDigest(t *testing.T) {
 			if err == nil || !strings.Contains(err.Error(), c.want) || !strings.Contains(err.Error(), "s3://"+st.bucket+"/"+st.key) || got != nil {
 				t.Errorf("got %q, %v", got, err)
 			}
-			unsound, is := errors.AsType[*state.Unsound](err)
+			unsound, is := errors.AsType[*state.UnsoundError](err)
 			if errors.Is(err, state.ErrNone) != c.none || is == c.none || (is && unsound.Code != "state_digest_mismatch") {
 				t.Errorf("it is another kind of error: %#v", err)
 			}

@@ -4,6 +4,7 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -40,9 +41,7 @@ func signedBy(t *testing.T, config map[string]any, env ...string) string {
 	t.Helper()
 	url, s := listening(t)
 	block := map[string]any{"bucket": "b", "key": "k", "region": "eu-west-1", "endpoint": url}
-	for name, value := range config {
-		block[name] = value
-	}
+	maps.Copy(block, config)
 	b, err := s3.New(state.Settings{Config: block, Env: env})
 	if err != nil {
 		t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"strings"
@@ -215,9 +216,7 @@ func (st *store) config(more map[string]any) map[string]any {
 		"shared_config_files": nil, "skip_region_validation": true, "skip_requesting_account_id": "true", "skip_credentials_validation": true,
 		"skip_s3_checksum": true, "encrypt": true, "acl": "private", "kms_key_id": nil, "assume_role": nil,
 	}
-	for name, value := range more {
-		config[name] = value
-	}
+	maps.Copy(config, more)
 	return config
 }
 

@@ -123,7 +123,7 @@ func (s *source) String() string { return "s3://" + s.backend.bucket + "/" + s.k
 func (s *source) GoString() string { return s.String() }
 
 // Read gets the object, and compares it with the digest that Terraform keeps in
-// DynamoDB where there is a table. One that stays different is *state.Unsound.
+// DynamoDB where there is a table. One that stays different is *state.UnsoundError.
 func (s *source) Read(ctx context.Context) ([]byte, error) {
 	if s.backend.table == "" {
 		return s.get(ctx)
@@ -156,7 +156,7 @@ func (b *Backend) get(ctx context.Context, key string) ([]byte, error) {
 		return nil, err
 	}
 	content, err := io.ReadAll(object.Body)
-	if err = errors.Join(err, object.Body.Close()); err != nil {
+	if err := errors.Join(err, object.Body.Close()); err != nil {
 		return nil, err
 	}
 	return content, nil

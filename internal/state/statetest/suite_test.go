@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -36,10 +37,10 @@ func TestBackend(t *testing.T) {
 	t.Parallel()
 	Run(t, func(t *testing.T) Rig {
 		s := &memory{objects: map[string]string{}}
-		real := httptest.NewServer(s)
-		t.Cleanup(real.Close)
+		server := httptest.NewServer(s)
+		t.Cleanup(server.Close)
 		return Rig{
-			Server: real.URL,
+			Server: server.URL,
 			Open: func(_ *testing.T, server string) state.Backend {
 				return &backend{server: server, fault: os.Getenv(variable), kept: &sync.Map{}}
 			},
@@ -121,11 +122,7 @@ func (m *memory) put(name, content string) {
 func (m *memory) snapshot(*testing.T) map[string]string {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	all := map[string]string{}
-	for name, content := range m.objects {
-		all[name] = content
-	}
-	return all
+	return maps.Clone(m.objects)
 }
 
 func (m *memory) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -256,14 +253,14 @@ func (b *backend) get(ctx context.Context, name string) (string, error) {
 	if b.fault == "goes on" || b.fault == "doesn't look at its context" {
 		ctx = context.WithoutCancel(ctx)
 	}
-	method := http.MethodGet
-	switch b.fault {
-	case "writes":
-		b.send(ctx, http.MethodPut, "extra")
-	case "sends what may write":
-		b.send(ctx, http.MethodPost, "extra")
+	if method := map[string]string{"writes": http.MethodPut, "sends what may write": http.MethodPost}[b.fault]; method != "" {
+		answer, err := b.send(ctx, method, "extra")
+		if err != nil {
+			return "", err
+		}
+		answer.Body.Close()
 	}
-	answer, err := b.send(ctx, method, name)
+	answer, err := b.send(ctx, http.MethodGet, name)
 	if err != nil {
 		return "", fmt.Errorf("asking: %w; try again", err)
 	}
