@@ -31,6 +31,8 @@ type Options struct {
 	ResourceTimeout time.Duration
 	// Variables are --var and --var-file, in their order.
 	Variables []config.VarOption
+	// Ignore are the rules by which findings don't count.
+	Ignore []drift.IgnoreRule
 	// Source opens the state of a stack whose state is not in a local file.
 	Source func(stack.Stack) (state.Source, error)
 }
@@ -87,7 +89,8 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 			break
 		}
 	}
-	result.ID, result.Path, result.Workspace = drift.StackID(s.Path, s.Workspace), s.Path, s.Workspace
+	drift.ApplyIgnores(&result, c.options.Ignore, time.Now())
+	result.ID, result.Path, result.Workspace, result.Name = s.ID(), s.Path, s.Workspace, s.Name
 	result.Engine = "direct"
 	result.DurationMS = time.Since(started).Milliseconds()
 	return result
@@ -152,7 +155,7 @@ func (c *Checker) source(s stack.Stack) (state.Source, error) {
 }
 
 func (c *Checker) newPass(s stack.Stack, source state.Source, raw []byte, decoded *state.State, tree *config.Tree) (*pass, error) {
-	vars, err := config.RootVariables(s.Dir, s.Env, c.options.Variables)
+	vars, err := config.RootVariables(s.Dir, s.Env, c.variables(s))
 	if err != nil {
 		return nil, wrapped("variables_unreadable", err)
 	}
@@ -207,7 +210,7 @@ func failed(s stack.Stack, err error) drift.Stack {
 // Failed is the result of a stack that could not even be opened.
 func Failed(s stack.Stack, code string, err error) drift.Stack {
 	r := failed(s, wrapped(code, err))
-	r.ID, r.Path, r.Workspace, r.Engine = drift.StackID(s.Path, s.Workspace), s.Path, s.Workspace, "direct"
+	r.ID, r.Path, r.Workspace, r.Name, r.Engine = s.ID(), s.Path, s.Workspace, s.Name, "direct"
 	return r
 }
 

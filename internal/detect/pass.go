@@ -173,6 +173,9 @@ func (p *pass) configuration(pc drift.ProviderConfig, b *schema.Block) (cty.Valu
 			}
 		}
 	}
+	if v, err = p.override(pc, b, v); err != nil {
+		return cty.NilVal, err
+	}
 	for name, attr := range b.Attributes {
 		if attr.Sensitive {
 			p.redact.addValue(drift.ValueAt(v, cty.GetAttrPath(name)))

@@ -36,6 +36,7 @@ type Root struct {
 	Backend string // the type of the backend that the source declares, or ""
 	Tofu    bool   // the source is meant for OpenTofu
 	real    string // absolute, without symbolic links
+	module  *module
 }
 
 // Problem is a folder that could not be looked at, and why.
@@ -48,8 +49,10 @@ type Problem struct {
 type DiscoverOptions struct {
 	// Base is the folder that Include and Exclude are relative to; "" means the
 	// current one.
-	Base             string
-	Include, Exclude Globs
+	Base string
+	// Include lists patterns of which a root module must match one each.
+	Include []Globs
+	Exclude Globs
 	// DataDir is the value of TF_DATA_DIR: a folder of that name has no root
 	// modules, as .terraform has none.
 	DataDir string
@@ -349,7 +352,7 @@ const nothingFound = "%s: no root module there or below it: no folder has .tf, .
 	"hidden folders and those that git ignores or that are excluded were passed over"
 
 func (f *folder) root() Root {
-	r := Root{Path: f.path, Dir: f.dir, Named: f.named, Tofu: f.module.tofu, real: f.real}
+	r := Root{Path: f.path, Dir: f.dir, Named: f.named, Tofu: f.module.tofu, real: f.real, module: &f.module}
 	if f.module.backend != nil {
 		r.Backend = f.module.backend.kind
 	}
@@ -371,5 +374,5 @@ func (w *walk) isRoot(f *folder) bool {
 }
 
 func (w *walk) included(f *folder) bool {
-	return f.named || len(w.options.Include) == 0 || w.options.Include.Match(w.rel(f.dir))
+	return f.named || !slices.ContainsFunc(w.options.Include, func(g Globs) bool { return len(g) > 0 && !g.Match(w.rel(f.dir)) })
 }

@@ -105,7 +105,7 @@ func FindSettings(dir string) (*Settings, error) {
 	for {
 		file := filepath.Join(dir, SettingsFile)
 		if _, err := os.Lstat(file); err == nil {
-			return ReadSettings(file)
+			return ReadSettings(shortest(file))
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, fmt.Errorf("looking for %s: %w", SettingsFile, err)
 		}
@@ -114,6 +114,18 @@ func FindSettings(dir string) (*Settings, error) {
 		}
 		dir = filepath.Dir(dir)
 	}
+}
+
+// shortest is a path relative to the current folder, where that is shorter.
+func shortest(path string) string {
+	current, err := os.Getwd()
+	if err != nil {
+		return path
+	}
+	if rel, err := filepath.Rel(current, path); err == nil && len(rel) < len(path) {
+		return rel
+	}
+	return path
 }
 
 // ReadSettings reads a settings file. Its errors name file and line, all that
