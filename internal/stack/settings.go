@@ -359,7 +359,7 @@ func (s *Size) set(text string) error {
 // Template is a path with placeholders such as {workspace}.
 type Template string
 
-var placeholder = regexp.MustCompile(`\{[^{}]*\}`)
+var placeholder = regexp.MustCompile(`\{[^{}]*\}?|\}`)
 
 // placeholders are those there are; Root.fill replaces them.
 var placeholders = []string{"{workspace}", "{repo}", "{path}", "{folder}", "{name}"}
