@@ -164,6 +164,9 @@ func (p *pass) configuration(pc drift.ProviderConfig, b *schema.Block) (cty.Valu
 	}
 	v, marks := v.UnmarkDeepWithPaths()
 	for _, at := range marks {
+		if p.overridden(pc, at.Path) {
+			continue
+		}
 		for mark := range at.Marks {
 			if stale, ok := mark.(untrusted); ok {
 				return cty.NilVal, fmt.Errorf("%s: its %s depends on %s; this version can't tell whether that still holds, so nothing was guessed", pc, drift.FormatPath(at.Path), stale.what)

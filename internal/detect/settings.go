@@ -31,10 +31,7 @@ func (c *Checker) variables(s stack.Stack) []config.VarOption {
 // override puts the arguments that the stack's settings give a provider into its
 // evaluated configuration. Values may be secrets and are in no message.
 func (p *pass) override(pc drift.ProviderConfig, b *schema.Block, v cty.Value) (cty.Value, error) {
-	name := path.Base(pc.Provider)
-	if pc.Alias != "" {
-		name += "." + pc.Alias
-	}
+	name := configName(pc)
 	arguments := p.stack.ProviderOverrides[name]
 	if len(arguments) == 0 {
 		return v, nil
@@ -47,6 +44,25 @@ func (p *pass) override(pc drift.ProviderConfig, b *schema.Block, v cty.Value) (
 		return v, fmt.Errorf("%s: providers.%s of the settings: %w", pc, name, err)
 	}
 	return cty.ObjectVal(values), nil
+}
+
+// configName is how settings name a provider configuration: aws, or aws.east.
+func configName(pc drift.ProviderConfig) string {
+	name := path.Base(pc.Provider)
+	if pc.Alias != "" {
+		name += "." + pc.Alias
+	}
+	return name
+}
+
+// overridden reports whether what the source says at a path is of no account.
+func (p *pass) overridden(pc drift.ProviderConfig, at cty.Path) bool {
+	if len(at) == 0 {
+		return false
+	}
+	step, ok := at[0].(cty.GetAttrStep)
+	_, given := p.stack.ProviderOverrides[configName(pc)][step.Name]
+	return ok && given
 }
 
 // setArguments puts arguments into the values of a block.
