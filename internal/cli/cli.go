@@ -33,6 +33,8 @@ func Main(args, env []string, stdout, stderr io.Writer) int {
 	p := &program{env: env, stdout: stdout, stderr: stderr}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	// A second Ctrl-C ends the program at once, as it does where nobody listens.
+	context.AfterFunc(ctx, stop)
 	root := p.root()
 	root.SetArgs(args)
 	root.SetOut(stdout)

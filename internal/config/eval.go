@@ -30,6 +30,10 @@ type Inputs struct {
 	Workspace string
 	Variables map[string]Assigned // see RootVariables
 	Values    Values
+	// KeepMarks puts every mark of what an expression refers to on its value,
+	// but for those that hide secrets: they follow the language's own rules,
+	// which lose one here and there (the key of an index, a count).
+	KeepMarks bool
 }
 
 // Evaluator evaluates expressions of a module tree, lazily: nothing that isn't
@@ -177,11 +181,11 @@ func (s *scope) value(expr hcl.Expression, rep repetition, extra locals) (cty.Va
 		case diags.HasErrors():
 			v, problems = cty.DynamicVal, addProblems(problems, s.problems(expr, diags, isSecret(referenceMarks(parsed, ctx)))...)
 		case v.IsWhollyKnown():
-			return v, nil
+			return s.keepMarks(v, parsed, ctx), nil
 		case len(problems) == 0:
 			problems = []Problem{s.problem(expr, "its value is known only after an apply")}
 		}
-		return inheritMarks(v, parsed, ctx), problems
+		return s.keepMarks(inheritMarks(v, parsed, ctx, markUnknown), parsed, ctx), problems
 	})
 }
 

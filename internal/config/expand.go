@@ -26,6 +26,7 @@ type expansion struct {
 	kind  expansionKind
 	count int
 	elems map[string]cty.Value // each.value by each.key
+	marks cty.ValueMarks       // of what decides it, with Inputs.KeepMarks
 }
 
 // expanded is an expansion that was evaluated, and what was in its way.
@@ -51,6 +52,11 @@ func (s *scope) expansion(count, forEach hcl.Expression) (expansion, []Problem) 
 	exp, reason := expandEach(v)
 	if count != nil {
 		exp, reason = expandCount(v)
+	}
+	if s.eval.inputs.KeepMarks {
+		marks := cty.ValueMarks{}
+		gather(v, marks)
+		exp.marks = openMarks(marks)
 	}
 	switch {
 	case exp.kind != undecided:
@@ -138,15 +144,15 @@ func (e expansion) collect(one func(drift.Key) cty.Value) cty.Value {
 		for i := range vals {
 			vals[i] = one(drift.IntKey(i))
 		}
-		return cty.TupleVal(vals)
+		return cty.TupleVal(vals).WithMarks(e.marks)
 	case eached:
 		vals := map[string]cty.Value{}
 		for _, key := range slices.Sorted(maps.Keys(e.elems)) {
 			vals[key] = one(drift.StringKey(key))
 		}
-		return cty.ObjectVal(vals)
+		return cty.ObjectVal(vals).WithMarks(e.marks)
 	}
-	return cty.DynamicVal
+	return cty.DynamicVal.WithMarks(e.marks)
 }
 
 // repeated is the value of each.key, each.value or count.index. The key is the

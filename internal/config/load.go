@@ -39,7 +39,14 @@ var ErrNoModule = errors.New("no Terraform source")
 // Load parses the root module in dir and the modules it calls: local ones from
 // where they are, others from where `terraform init` put them, as
 // DATADIR/modules/modules.json says.
-func Load(dir, dataDir string) (*Tree, error) {
+func Load(dir, dataDir string) (*Tree, error) { return loadTree(dir, dataDir, false) }
+
+// LoadTofu parses it as OpenTofu does: *.tofu files count too, and x.tofu takes
+// the place of x.tf. Load does so only in a folder that has nothing else.
+// https://opentofu.org/docs/language/files/
+func LoadTofu(dir, dataDir string) (*Tree, error) { return loadTree(dir, dataDir, true) }
+
+func loadTree(dir, dataDir string, tofu bool) (*Tree, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -54,7 +61,7 @@ func Load(dir, dataDir string) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{root: physical, installed: installed, tree: &Tree{}, parsed: map[string]*Module{}}
+	l := &loader{root: physical, tofu: tofu, installed: installed, tree: &Tree{}, parsed: map[string]*Module{}}
 	l.tree.Root, err = l.load("", ".", nil)
 	if err != nil {
 		return nil, err
@@ -109,6 +116,7 @@ func readSource(file string) ([]byte, error) {
 
 type loader struct {
 	root      string // no symbolic link in it
+	tofu      bool
 	installed map[string]string
 	tree      *Tree
 	parsed    map[string]*Module // by folder: a module may be called often
@@ -157,7 +165,7 @@ func (l *loader) module(dir string) (*Module, error) {
 	parsed := l.parsed[dir]
 	if parsed == nil {
 		var err error
-		if parsed, err = parseModule(dir); err != nil {
+		if parsed, err = parseModule(dir, l.tofu); err != nil {
 			return nil, err
 		}
 		l.parsed[dir] = parsed
@@ -193,8 +201,8 @@ func (l *loader) find(name, parent, source string) (string, bool) {
 
 // parseModule parses the files of one folder. Files named override.tf or
 // *_override.tf change what the others say.
-func parseModule(dir string) (*Module, error) {
-	names, err := sourceFiles(dir)
+func parseModule(dir string, tofu bool) (*Module, error) {
+	names, err := sourceFiles(dir, tofu)
 	if err != nil {
 		return nil, err
 	}
@@ -217,24 +225,40 @@ func parseModule(dir string) (*Module, error) {
 	return m, nil
 }
 
-func sourceFiles(dir string) ([]string, error) {
+// sourceFiles lists the source files of a folder that Terraform reads, or
+// OpenTofu.
+func sourceFiles(dir string, tofu bool) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the module: %w", err)
 	}
-	var names []string
+	var names, tofuNames []string
 	for _, entry := range entries {
 		name := entry.Name()
 		ignored := strings.HasPrefix(name, ".") || strings.HasSuffix(name, "~") ||
 			(strings.HasPrefix(name, "#") && strings.HasSuffix(name, "#"))
-		if ignored || entry.IsDir() || (!strings.HasSuffix(name, ".tf") && !strings.HasSuffix(name, ".tf.json")) {
+		_, ext := splitSource(name)
+		if ignored || entry.IsDir() || ext == "" {
 			continue
 		}
 		// A link may lead to a folder, which is no source. One that leads
 		// nowhere is: it is reported when it is read.
-		if info, err := os.Stat(filepath.Join(dir, name)); err != nil || !info.IsDir() {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil && info.IsDir() {
+			continue
+		}
+		if strings.HasPrefix(ext, ".tofu") {
+			tofuNames = append(tofuNames, name)
+		} else {
 			names = append(names, name)
 		}
+	}
+	if tofu || len(names) == 0 {
+		names = slices.DeleteFunc(names, func(name string) bool {
+			base, ext := splitSource(name)
+			return slices.Contains(tofuNames, base+strings.Replace(ext, ".tf", ".tofu", 1))
+		})
+		names = append(names, tofuNames...)
+		slices.Sort(names)
 	}
 	if len(names) == 0 {
 		return nil, fmt.Errorf("%s: %w: no .tf file", dir, ErrNoModule)
@@ -242,8 +266,19 @@ func sourceFiles(dir string) ([]string, error) {
 	return names, nil
 }
 
+// splitSource parts the name of a source file from its extension, which is ""
+// where it is none.
+func splitSource(name string) (base, ext string) {
+	for _, ext := range []string{".tf", ".tf.json", ".tofu", ".tofu.json"} {
+		if base, ok := strings.CutSuffix(name, ext); ok {
+			return base, ext
+		}
+	}
+	return name, ""
+}
+
 func isOverride(name string) bool {
-	base := strings.TrimSuffix(strings.TrimSuffix(name, ".json"), ".tf")
+	base, _ := splitSource(name)
 	return base == "override" || strings.HasSuffix(base, "_override")
 }
 

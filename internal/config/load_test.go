@@ -275,3 +275,38 @@ func TestQuote(t *testing.T) {
 	equal(t, "quote", e.tree.Root.Quote(e.tree.Root.Locals["a"].Range()), `join( "-", [nope.x.y])`)
 	equal(t, "long", e.tree.Root.Quote(e.tree.Root.Locals["long"].Range()), `["`+strings.Repeat("x", 58)+"...")
 }
+
+func TestLoadTofu(t *testing.T) {
+	t.Parallel()
+	dir := unpack(t, `
+locals { a = "tf" }
+-- main.tofu --
+locals { a = "tofu" }
+-- other.tf --
+locals { b = "tf" }
+-- extra.tofu.json --
+{"locals": {"c": "tofu"}}
+-- x_override.tofu --
+locals { b = "tofu" }
+-- only/main.tofu --
+locals { a = "only" }
+`)
+	for _, c := range []struct {
+		name string
+		load func(dir, dataDir string) (*Tree, error)
+		dir  string
+		want map[string]string
+	}{
+		{"Terraform", Load, "", map[string]string{"a": "tf", "b": "tf"}},
+		{"OpenTofu", LoadTofu, "", map[string]string{"a": "tofu", "b": "tofu", "c": "tofu"}},
+		{"nothing else", Load, "only", map[string]string{"a": "only"}},
+	} {
+		tree, err := c.load(filepath.Join(dir, c.dir), "")
+		must(t, err)
+		equal(t, c.name, len(tree.Root.Locals), len(c.want))
+		for name, want := range c.want {
+			v, _ := NewEvaluator(tree, Inputs{Values: objects{}}).evaluate(t, "local."+name)
+			equal(t, c.name+": "+name, v.AsString(), want)
+		}
+	}
+}

@@ -33,10 +33,29 @@ func isSecret(marks cty.ValueMarks) bool {
 	return sensitive || ephemeral
 }
 
-// inheritMarks marks what is unknown in the value of an expression with all
-// marks of what that part of the expression refers to. HCL and the functions
-// drop them here and there, and once it is known it may be sensitive.
-func inheritMarks(v cty.Value, expr hclsyntax.Expression, ctx *hcl.EvalContext) cty.Value {
+// keepMarks does for a value what Inputs.KeepMarks asks for.
+func (s *scope) keepMarks(v cty.Value, expr hclsyntax.Expression, ctx *hcl.EvalContext) cty.Value {
+	if !s.eval.inputs.KeepMarks {
+		return v
+	}
+	return inheritMarks(v, expr, ctx, func(v cty.Value, marks cty.ValueMarks) cty.Value {
+		return v.WithMarks(openMarks(marks))
+	})
+}
+
+// openMarks leaves out the marks that hide secrets.
+func openMarks(marks cty.ValueMarks) cty.ValueMarks {
+	open := maps.Clone(marks)
+	delete(open, funcs.Sensitive)
+	delete(open, funcs.Ephemeral)
+	return open
+}
+
+// inheritMarks hands each part of an expression's value to put, with all marks
+// of what that part of the expression refers to. With markUnknown, what is
+// unknown gets them: HCL and the functions drop them here and there, and once it
+// is known it may be sensitive.
+func inheritMarks(v cty.Value, expr hclsyntax.Expression, ctx *hcl.EvalContext, put func(cty.Value, cty.ValueMarks) cty.Value) cty.Value {
 	v, own := v.Unmark()
 	switch expr := expr.(type) {
 	case *hclsyntax.ScopeTraversalExpr:
@@ -46,7 +65,7 @@ func inheritMarks(v cty.Value, expr hclsyntax.Expression, ctx *hcl.EvalContext) 
 	case *hclsyntax.TupleConsExpr:
 		if elems := valuesOf(v); len(elems) == len(expr.Exprs) && len(elems) > 0 && v.Type().IsTupleType() {
 			for i := range elems {
-				elems[i] = inheritMarks(elems[i], expr.Exprs[i], ctx)
+				elems[i] = inheritMarks(elems[i], expr.Exprs[i], ctx, put)
 			}
 			return cty.TupleVal(elems).WithMarks(own)
 		}
@@ -57,13 +76,13 @@ func inheritMarks(v cty.Value, expr hclsyntax.Expression, ctx *hcl.EvalContext) 
 				key, _ := item.KeyExpr.Value(ctx)
 				key, _ = key.Unmark()
 				if elem, ok := elems[keyText(key)]; ok {
-					elems[keyText(key)] = inheritMarks(elem, item.ValueExpr, ctx)
+					elems[keyText(key)] = inheritMarks(elem, item.ValueExpr, ctx, put)
 				}
 			}
 			return cty.ObjectVal(elems).WithMarks(own)
 		}
 	}
-	return markUnknown(v, referenceMarks(expr, ctx)).WithMarks(own)
+	return put(v, referenceMarks(expr, ctx)).WithMarks(own)
 }
 
 func valuesOf(v cty.Value) []cty.Value {

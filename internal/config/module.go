@@ -111,6 +111,19 @@ type Backend struct {
 	Range hcl.Range
 }
 
+// Path is the argument path of a local backend; "" where it is not written.
+func (b *Backend) Path() string {
+	content, _, _ := b.Body.PartialContent(&hcl.BodySchema{Attributes: []hcl.AttributeSchema{{Name: "path"}}})
+	attr := content.Attributes["path"]
+	if b.Type != "local" || attr == nil {
+		return ""
+	}
+	if v, diags := attr.Expr.Value(nil); !diags.HasErrors() && v.Type() == cty.String && v.IsKnown() && !v.IsNull() {
+		return v.AsString()
+	}
+	return "an expression"
+}
+
 // Quote gives the source text of a range, on one line and shortened.
 func (m *Module) Quote(r hcl.Range) string {
 	src := m.sources[r.Filename]

@@ -296,3 +296,103 @@ resource "cloud_thing" "r" { count = 3 }
 		must(t, <-done)
 	}
 }
+
+// What OpenTofu's states call registry.opentofu.org/x/y is x/y of the source.
+func TestProviderConfigOfOpenTofu(t *testing.T) {
+	t.Parallel()
+	e := evaluator(t, `
+terraform {
+  required_providers {
+    cloud = { source = "acme/cloud" }
+  }
+}
+provider "cloud" { region = "east" }
+provider "cloud" {
+  alias  = "west"
+  region = "west"
+}
+module "m" {
+  source    = "./m"
+  providers = { cloud = cloud.west }
+}
+-- m/main.tf --
+terraform {
+  required_providers {
+    cloud = { source = "acme/cloud" }
+  }
+}
+`, setup{})
+	for want, pc := range map[string]drift.ProviderConfig{
+		"east":            {Provider: "registry.opentofu.org/acme/cloud"},
+		"west":            {Provider: "registry.opentofu.org/acme/cloud", Alias: "west"},
+		"west, in module": {Provider: "registry.opentofu.org/acme/cloud", Module: "module.m"},
+	} {
+		v, problems, err := e.ProviderConfig(pc, cloud())
+		must(t, err)
+		region, _, _ := strings.Cut(want, ",")
+		equal(t, want, v.GetAttr("region").AsString(), region)
+		equal(t, want, texts(problems), "")
+	}
+}
+
+type mark string
+
+// With KeepMarks, no way from a value to a configuration loses its mark, and a
+// neighbour does not catch it.
+func TestKeepMarks(t *testing.T) {
+	t.Parallel()
+	tree := load(t, `
+terraform {
+  required_providers {
+    cloud = { source = "acme/cloud" }
+  }
+}
+data "cloud_id" "me" {}
+locals {
+  regions = { "111" = "east", "222" = "west" }
+  both    = { stale = data.cloud_id.me.account, fresh = "east" }
+}
+module "counted" {
+  source = "./m"
+  count  = data.cloud_id.me.account == "111" ? 1 : 0
+}
+module "each" {
+  source   = "./m"
+  for_each = toset(data.cloud_id.me.account == "111" ? ["a"] : [])
+}
+provider "cloud" {
+  alias  = "index"
+  region = local.regions[data.cloud_id.me.account]
+}
+provider "cloud" {
+  alias  = "count"
+  region = one(module.counted[*].region)
+}
+provider "cloud" {
+  alias  = "for_each"
+  region = join(",", [for k, m in module.each : m.region])
+}
+provider "cloud" {
+  alias = "dynamic"
+  dynamic "role" {
+    for_each = data.cloud_id.me.account == "111" ? ["a"] : []
+    content { arn = role.value }
+  }
+}
+provider "cloud" {
+  alias  = "neighbour"
+  region = local.both.fresh
+}
+-- m/main.tf --
+output "region" { value = "east" }
+`)
+	values := objects{"data.cloud_id.me": cty.ObjectVal(map[string]cty.Value{"account": cty.StringVal("111").Mark(mark("stale"))})}
+	e := NewEvaluator(tree, Inputs{Workspace: "default", Values: values, KeepMarks: true})
+	for alias, want := range map[string]bool{"index": true, "count": true, "for_each": true, "dynamic": true, "neighbour": false} {
+		v, _, err := e.ProviderConfig(drift.ProviderConfig{Provider: "registry.terraform.io/acme/cloud", Alias: alias}, cloud())
+		must(t, err)
+		_, marks := v.UnmarkDeep()
+		_, got := marks[mark("stale")]
+		equal(t, alias, got, want)
+	}
+}

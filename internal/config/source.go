@@ -171,7 +171,7 @@ func (s *scope) provider(pc drift.ProviderConfig) (*scope, *ProviderBlock, error
 
 func (m *Module) providerBlock(pc drift.ProviderConfig) *ProviderBlock {
 	for _, p := range m.Providers {
-		if p.Alias == pc.Alias && m.ProviderSource(p.Name) == pc.Provider {
+		if p.Alias == pc.Alias && drift.SameProvider(m.ProviderSource(p.Name), pc.Provider) {
 			return p
 		}
 	}
@@ -181,7 +181,7 @@ func (m *Module) providerBlock(pc drift.ProviderConfig) *ProviderBlock {
 // localName is what the module calls a provider.
 func (s *scope) localName(pc drift.ProviderConfig) string {
 	for _, name := range slices.Sorted(maps.Keys(s.module.Required)) {
-		if s.module.Required[name] == pc.Provider {
+		if drift.SameProvider(s.module.Required[name], pc.Provider) {
 			return name
 		}
 	}
@@ -199,7 +199,7 @@ func (e *Evaluator) Meta(module drift.ModuleAddress, provider string, b *schema.
 		return null
 	}
 	for name, body := range s.module.Meta {
-		if s.module.ProviderSource(name) == provider {
+		if drift.SameProvider(s.module.ProviderSource(name), provider) {
 			d := &decoder{scope: s}
 			v, _ := d.block(body, b, nil).UnmarkDeep()
 			if conformed, ok := verdict.Conform(b, v); ok {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/hclsyntax"
+	"github.com/mattn/go-shellwords"
 	"github.com/zclconf/go-cty/cty"
 )
 
@@ -46,6 +47,71 @@ type VarOption struct {
 	File  string // path of a variables file, relative to the root module
 	Name  string // of a variable, where File is empty
 	Value string
+}
+
+// EnvOptions are the variables that TF_CLI_ARGS and TF_CLI_ARGS_plan give on the
+// command line of a plan, in the order in which they count: Terraform puts them
+// before what the user writes there.
+// https://developer.hashicorp.com/terraform/cli/config/environment-variables
+func EnvOptions(env []string) ([]VarOption, error) {
+	var options []VarOption
+	for _, name := range []string{"TF_CLI_ARGS_plan", "TF_CLI_ARGS"} {
+		for _, entry := range env {
+			line, ok := strings.CutPrefix(entry, name+"=")
+			if !ok {
+				continue
+			}
+			args, err := shellwords.Parse(line)
+			if err != nil {
+				return nil, fmt.Errorf("%s can't be split into arguments; correct its quotes", name)
+			}
+			more, err := varArguments(args)
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", name, err)
+			}
+			options = append(options, more...)
+		}
+	}
+	return options, nil
+}
+
+func varArguments(args []string) ([]VarOption, error) {
+	var options []VarOption
+	for len(args) > 0 {
+		flag, value, inOne := strings.Cut(strings.TrimPrefix(strings.TrimPrefix(args[0], "-"), "-"), "=")
+		args = args[1:]
+		if flag != "var" && flag != "var-file" {
+			continue
+		}
+		if !inOne {
+			if len(args) == 0 {
+				return nil, fmt.Errorf("-%s has no value", flag)
+			}
+			value, args = args[0], args[1:]
+		}
+		name, assigned, isPair := strings.Cut(value, "=")
+		switch {
+		case flag == "var-file":
+			options = append(options, VarOption{File: value})
+		case !isPair:
+			return nil, errors.New("-var is not of the form NAME=VALUE")
+		default:
+			options = append(options, VarOption{Name: name, Value: assigned})
+		}
+	}
+	return options, nil
+}
+
+// CheckOptions refuses a value for a variable that the root module does not
+// declare, as Terraform does on the command line: it is a slip of the pen, and
+// the check would go on without it.
+func (t *Tree) CheckOptions(options []VarOption) error {
+	for _, o := range options {
+		if o.File == "" && t.Root.Variables[o.Name] == nil {
+			return fmt.Errorf("--var %s: the root module declares no variable of that name; correct it, or declare it", o.Name)
+		}
+	}
+	return nil
 }
 
 // RootVariables collects the values of root variables as Terraform does, later

@@ -172,3 +172,30 @@ variable "d" { default = "plain" }
 	}
 	equal(t, "values", got, map[string]bool{`!"s3cret"`: true, "!?": true, `~"token"`: true})
 }
+
+func TestEnvOptions(t *testing.T) {
+	t.Parallel()
+	got, err := EnvOptions([]string{
+		"TF_CLI_ARGS=-var=a=generic -no-color", "TF_CLI_ARGS_apply=-var=a=apply",
+		`TF_CLI_ARGS_plan=-parallelism=3 -var 'a=x y' --var-file=env/prod.tfvars -var "b={\"k\" = 1}" -var-file other.tfvars`,
+	})
+	must(t, err)
+	equal(t, "options", fmt.Sprint(got), fmt.Sprint([]VarOption{
+		{Name: "a", Value: "x y"}, {File: "env/prod.tfvars"}, {Name: "b", Value: `{"k" = 1}`}, {File: "other.tfvars"}, {Name: "a", Value: "generic"},
+	}))
+	for args, want := range map[string]string{"-var": "has no value", "-var=secretcanary": "NAME=VALUE", "-var 'a=secretcanary": "quotes"} {
+		_, err := EnvOptions([]string{"TF_CLI_ARGS_plan=" + args})
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", args, err)
+		}
+	}
+}
+
+func TestCheckOptions(t *testing.T) {
+	t.Parallel()
+	tree := load(t, `variable "region" {}`)
+	must(t, tree.CheckOptions([]VarOption{{Name: "region"}, {File: "x.tfvars"}}))
+	if err := tree.CheckOptions([]VarOption{{Name: "regoin"}}); err == nil || !strings.Contains(err.Error(), "regoin") {
+		t.Errorf("a slip of the pen: %v", err)
+	}
+}

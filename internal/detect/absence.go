@@ -1,8 +1,10 @@
 package detect
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -12,14 +14,20 @@ import (
 	"holdfast/internal/state"
 )
 
-// identities are the data sources that say as whom, or where, a provider is
-// working, with the attribute that says it. A state that holds one tells
-// whether a provider looks at the right account today.
-var identities = map[string]string{
-	"aws_caller_identity":   "account_id",
-	"aws_region":            "name",
-	"azurerm_client_config": "subscription_id",
-	"google_client_config":  "project",
+// identity says how a data source tells as whom, or where, a provider works.
+type identity struct {
+	attribute string
+	account   bool // it names the account, or what an object can't be without
+	location  bool // it names the region; where an account has none, both
+}
+
+// identities are the data sources that a state may hold and that tell whether a
+// provider looks at the right place today.
+var identities = map[string]identity{
+	"aws_caller_identity":   {"account_id", true, false},
+	"aws_region":            {"name", false, true},
+	"azurerm_client_config": {"subscription_id", true, true},
+	"google_client_config":  {"project", true, true},
 }
 
 // manyGone is how many objects, and all of them, must be gone before that looks
@@ -50,23 +58,62 @@ func (p *pass) guardAbsence(ctx context.Context) {
 }
 
 // sameIdentity reports whether the provider works as, and where, the state
-// says: every identity that the state recorded through this configuration is
-// the same today, and there is one.
+// says: the account that it recorded through this configuration is the same
+// today, and so is the region. Where the state recorded no region, the objects
+// that are gone must name today's.
 func (p *pass) sameIdentity(ctx context.Context, pc drift.ProviderConfig, l *leased) bool {
 	ctx, cancel := context.WithTimeout(ctx, p.checker.options.ResourceTimeout)
 	defer cancel()
-	same := false
+	account, location := false, false
 	for _, inst := range p.state.Instances {
-		attribute, ok := identities[inst.Address.Type]
+		id, ok := identities[inst.Address.Type]
 		if !ok || inst.Address.Mode != drift.Data || inst.Provider != pc {
 			continue
 		}
-		if !p.unchanged(ctx, l, inst, attribute) {
+		if !p.unchanged(ctx, l, inst, id.attribute) {
 			return false
 		}
-		same = true
+		account, location = account || id.account, location || id.location
 	}
-	return same
+	return account && (location || p.sameRegion(ctx, l))
+}
+
+// sameRegion reports whether the ARN of an object that is gone names the region
+// that the provider works in.
+func (p *pass) sameRegion(ctx context.Context, l *leased) bool {
+	today, err := readIdentity(ctx, l, "aws_region")
+	if err != nil {
+		return false
+	}
+	region := drift.ValueAt(today, cty.GetAttrPath("name"))
+	if !isText(region) || region.AsString() == "" {
+		return false
+	}
+	named := []byte(":" + region.AsString() + ":")
+	return slices.ContainsFunc(p.subjects, func(s *subject) bool {
+		return s.lease == l && s.deleted && bytes.Contains(s.inst.Attributes, named)
+	})
+}
+
+// readIdentity reads a data source that has no arguments.
+func readIdentity(ctx context.Context, l *leased, typeName string) (cty.Value, error) {
+	sch, err := l.lease.Schemas.Data(typeName)
+	if err != nil {
+		return cty.NilVal, err
+	}
+	if sch == nil {
+		return cty.NilVal, fmt.Errorf("the provider has no data source %s", typeName)
+	}
+	ty := sch.Block.ImpliedType()
+	request, err := provider.Encode(sch.Block.Empty(), ty)
+	if err != nil {
+		return cty.NilVal, err
+	}
+	answer, err := l.lease.Client.ReadData(ctx, typeName, request, provider.Dynamic{})
+	if err != nil {
+		return cty.NilVal, err
+	}
+	return answer.Decode(ty)
 }
 
 func (p *pass) unchanged(ctx context.Context, l *leased, inst state.Instance, attribute string) bool {
@@ -78,16 +125,7 @@ func (p *pass) unchanged(ctx context.Context, l *leased, inst state.Instance, at
 	if err != nil {
 		return false
 	}
-	ty := sch.Block.ImpliedType()
-	request, err := provider.Encode(sch.Block.Empty(), ty)
-	if err != nil {
-		return false
-	}
-	answer, err := l.lease.Client.ReadData(ctx, inst.Address.Type, request, provider.Dynamic{})
-	if err != nil {
-		return false
-	}
-	today, err := answer.Decode(ty)
+	today, err := readIdentity(ctx, l, inst.Address.Type)
 	if err != nil {
 		return false
 	}

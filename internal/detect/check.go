@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -96,9 +97,19 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 	return result
 }
 
-// pass checks a stack once. again asks for another pass: the state has changed
-// meanwhile. On the last one what was found is kept, but only as possible.
+// pass checks a stack once, and keeps a mistake of ours from taking the run down.
 func (c *Checker) pass(ctx context.Context, s stack.Stack, last bool) (result drift.Stack, again bool) {
+	defer func() {
+		if r := recover(); r != nil {
+			result, again = failed(s, coded("failed", "it could not be checked, by a mistake of Holdfast's; please report it: %v", r)), false
+		}
+	}()
+	return c.look(ctx, s, last)
+}
+
+// look checks a stack once. again asks for another pass: the state has changed
+// meanwhile. On the last one what was found is kept, but only as possible.
+func (c *Checker) look(ctx context.Context, s stack.Stack, last bool) (result drift.Stack, again bool) {
 	p, err := c.open(ctx, s)
 	if err != nil {
 		return failed(s, err), false
@@ -117,15 +128,23 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 	if err != nil {
 		return nil, err
 	}
-	tree, err := config.Load(s.Dir, s.DataDir)
+	lock, err := provider.ReadLock(filepath.Join(s.Dir, provider.LockFile))
+	if err != nil {
+		return nil, wrapped("lock_file_unreadable", err)
+	}
+	load := config.Load
+	if lock.OpenTofu() || s.Tofu {
+		load = config.LoadTofu
+	}
+	tree, err := load(s.Dir, s.DataDir)
 	if err != nil {
 		return nil, wrapped("source_unreadable", err)
 	}
+	if err := initialised(s, tree); err != nil {
+		return nil, err
+	}
 	raw, err := source.Read(ctx)
 	if err != nil {
-		if errors.Is(err, state.ErrNone) && tree.Root.Backend != nil && tree.Root.Backend.Type != "local" {
-			return nil, coded("not_initialised", "it declares the backend %q but is not initialised; run terraform init in %s", tree.Root.Backend.Type, s.Dir)
-		}
 		if errors.Is(err, state.ErrNone) {
 			return nil, coded("no_state", "%v; if the stack was never applied there is nothing to check, else run terraform init or name the state with --state", err)
 		}
@@ -137,7 +156,7 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 			Code: "state_unreadable", Severity: drift.SeverityError, Message: fmt.Sprintf("%s: %v", source, err),
 		}}}
 	}
-	return c.newPass(s, source, raw, decoded, tree)
+	return c.newPass(s, source, raw, decoded, tree, lock)
 }
 
 func (c *Checker) source(s stack.Stack) (state.Source, error) {
@@ -154,14 +173,39 @@ func (c *Checker) source(s stack.Stack) (state.Source, error) {
 	return source, nil
 }
 
-func (c *Checker) newPass(s stack.Stack, source state.Source, raw []byte, decoded *state.State, tree *config.Tree) (*pass, error) {
-	vars, err := config.RootVariables(s.Dir, s.Env, c.variables(s))
+// initialised refuses to look at the state of another backend than the source
+// declares: what lies around in a fresh checkout, or where the state was before.
+func initialised(s stack.Stack, tree *config.Tree) error {
+	declared, path := "local", ""
+	if b := tree.Root.Backend; b != nil {
+		declared, path = b.Type, b.Path()
+	}
+	switch {
+	case s.StateNamed || declared == s.Backend && (s.BackendKnown || path == ""):
+		return nil
+	case !s.BackendKnown:
+		return coded("not_initialised", "it declares the backend %q but is not initialised; run terraform init in %s, or name the state with --state", declared, s.Dir)
+	}
+	return coded("not_initialised", "it declares the backend %q, but terraform init has recorded %q; run terraform init in %s, or name the state with --state", declared, s.Backend, s.Dir)
+}
+
+// variables are the values that the stack's root variables are given.
+func (c *Checker) variables(s stack.Stack, tree *config.Tree) (map[string]config.Assigned, error) {
+	options, err := config.EnvOptions(s.Env)
+	if err != nil {
+		return nil, err
+	}
+	options = append(append(options, filesOf(s)...), c.options.Variables...)
+	if err := tree.CheckOptions(options); err != nil {
+		return nil, err
+	}
+	return config.RootVariables(s.Dir, s.Env, options)
+}
+
+func (c *Checker) newPass(s stack.Stack, source state.Source, raw []byte, decoded *state.State, tree *config.Tree, lock provider.Lock) (*pass, error) {
+	vars, err := c.variables(s, tree)
 	if err != nil {
 		return nil, wrapped("variables_unreadable", err)
-	}
-	lock, err := provider.ReadLock(s.Dir + "/" + provider.LockFile)
-	if err != nil {
-		return nil, wrapped("lock_file_unreadable", err)
 	}
 	p := &pass{
 		checker: c, stack: s, source: source, raw: raw, state: decoded, tree: tree,
@@ -171,7 +215,8 @@ func (c *Checker) newPass(s stack.Stack, source state.Source, raw []byte, decode
 	p.index = newIndex(p)
 	in := config.Inputs{Workspace: s.Workspace, Variables: vars, Values: p.index}
 	p.eval = config.NewEvaluator(tree, in)
-	in.Values = providerValues{p.index}
+	in.Values, in.KeepMarks = providerValues{p.index}, true
+	p.providerInputs = in
 	p.providerEval = config.NewEvaluator(tree, in)
 	p.redact = newRedactor(p)
 	err = p.place()

@@ -40,7 +40,13 @@ type drifted struct {
 // was caught in the middle of something: its verdict is given anew.
 func (p *pass) reread(ctx context.Context) {
 	eachInSlot(ctx, p.checker.slots, slices.Clone(p.drifted), func(d drifted) {
-		if !p.stable(ctx, d) {
+		// A value that can't be handled is check's to tell.
+		stable := false
+		func() {
+			defer func() { _ = recover() }()
+			stable = p.stable(ctx, d)
+		}()
+		if !stable {
 			p.forget(d.subject)
 			p.check(ctx, d.subject)
 		}
@@ -71,6 +77,7 @@ func (p *pass) forget(s *subject) {
 	p.out.Findings = without(p.out.Findings, func(f drift.Finding) bool { return f.Address == addr })
 	p.out.Observed = without(p.out.Observed, func(o drift.Paths) bool { return o.Address == addr })
 	p.out.Adopted = without(p.out.Adopted, func(a drift.Paths) bool { return a.Address == addr })
+	p.out.Errors = without(p.out.Errors, func(e drift.Error) bool { return e.Address == addr })
 	p.out.Pending = without(p.out.Pending, func(a drift.Pending) bool { return a.Address == addr })
 }
 

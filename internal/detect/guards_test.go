@@ -246,7 +246,7 @@ func TestSlowResourceTimesOut(t *testing.T) {
 	t.Parallel()
 	s, proxy := applied(t, "device-tokens").fork(t).through(t)
 	proxy.On(func(r lab.Request) bool { return r.Service == "logs" }, lab.Fault{Delay: time.Minute})
-	result := s.check(t, detect.Options{ResourceTimeout: 5 * time.Second})
+	result := s.check(t, detect.Options{ResourceTimeout: 15 * time.Second})
 	if len(result.Errors) != 1 || result.Errors[0].Code != "timeout" || result.Errors[0].Address != "aws_cloudwatch_log_group.device_token" {
 		t.Errorf("errors: %+v", result.Errors)
 	}

@@ -1,7 +1,9 @@
 package detect
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"slices"
 	"strings"
 	"sync"
@@ -24,10 +26,14 @@ type index struct {
 	all       map[string]bool
 }
 
+// entry is an object of the state. Its value is kept once it is final: while the
+// provider that has to decode it is not there yet, it is unknown.
 type entry struct {
-	inst  state.Instance
-	once  sync.Once
+	inst state.Instance
+
+	mu    sync.Mutex
 	value cty.Value
+	final bool
 }
 
 func newIndex(p *pass) *index {
@@ -54,10 +60,20 @@ func (x *index) Instances(module drift.ModuleAddress, mode, typeName, name strin
 	resource := drift.Address{Mode: mode, Type: typeName, Name: name}.Resource()
 	vals := map[drift.Key]cty.Value{}
 	for key, e := range x.resources[indexKey(module, resource)] {
-		e.once.Do(func() { e.value = x.decode(e.inst) })
-		vals[key] = e.value
+		vals[key] = x.valueOf(e)
 	}
 	return vals
+}
+
+func (x *index) valueOf(e *entry) cty.Value {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.final {
+		settled := x.pass.settled.Load()
+		e.value = x.decode(e.inst)
+		e.final = settled || !e.value.RawEquals(cty.DynamicVal)
+	}
+	return e.value
 }
 
 // decode turns stored attributes into a value of the current schema, what is
@@ -92,15 +108,12 @@ func (x *index) decode(inst state.Instance) cty.Value {
 func (x *index) typed(inst state.Instance, sch *schema.Schema) (cty.Value, error) {
 	ty := sch.Block.ImpliedType()
 	if inst.SchemaVersion == sch.Version && inst.Attributes != nil {
-		if v, err := ctyjson.Unmarshal(inst.Attributes, ty); err == nil {
+		if v, err := decodeStored(inst.Attributes, ty); err == nil {
 			return sch.Block.Normalize(v), nil
 		}
 	}
-	if !x.pass.leased.Load() || inst.Address.Mode != drift.Managed {
-		return cty.NilVal, errNotDecoded
-	}
 	l := x.pass.leases[inst.Provider]
-	if l == nil || l.lease == nil {
+	if inst.Address.Mode != drift.Managed || l == nil || !l.ready.Load() {
 		return cty.NilVal, errNotDecoded
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), x.pass.checker.options.ResourceTimeout)
@@ -111,6 +124,50 @@ func (x *index) typed(inst state.Instance, sch *schema.Schema) (cty.Value, error
 	}
 	v, err := upgraded.Decode(ty)
 	return sch.Block.Normalize(v), err
+}
+
+// decodeStored reads stored attributes. Those that the schema no longer has are
+// left out, as in Terraform.
+func decodeStored(attributes []byte, ty cty.Type) (cty.Value, error) {
+	v, err := ctyjson.Unmarshal(attributes, ty)
+	if err == nil {
+		return v, nil
+	}
+	var raw any
+	decoder := json.NewDecoder(bytes.NewReader(attributes))
+	decoder.UseNumber()
+	if decoder.Decode(&raw) != nil {
+		return cty.NilVal, err
+	}
+	trimmed, marshalErr := json.Marshal(trim(raw, ty))
+	if marshalErr != nil {
+		return cty.NilVal, err
+	}
+	return ctyjson.Unmarshal(trimmed, ty)
+}
+
+// trim takes what a type does not have out of a JSON value.
+func trim(raw any, ty cty.Type) any {
+	switch raw := raw.(type) {
+	case map[string]any:
+		for name, elem := range raw {
+			switch {
+			case ty.IsMapType():
+				raw[name] = trim(elem, ty.ElementType())
+			case ty.IsObjectType() && !ty.HasAttribute(name):
+				delete(raw, name)
+			case ty.IsObjectType():
+				raw[name] = trim(elem, ty.AttributeType(name))
+			}
+		}
+	case []any:
+		for i, elem := range raw {
+			if ty.IsListType() || ty.IsSetType() {
+				raw[i] = trim(elem, ty.ElementType())
+			}
+		}
+	}
+	return raw
 }
 
 func rawState(inst state.Instance) provider.RawState {

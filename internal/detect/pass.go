@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"github.com/zclconf/go-cty/cty"
+	"github.com/zclconf/go-cty/cty/convert"
 
 	"holdfast/internal/config"
 	"holdfast/internal/drift"
@@ -30,13 +33,14 @@ type pass struct {
 	where   provider.Where
 	redact  *redactor
 
-	index        *index
-	eval         *config.Evaluator // of resources
-	providerEval *config.Evaluator // of provider blocks: trusts less (see providerValues)
-	subjects     []*subject
-	leases       map[drift.ProviderConfig]*leased
-	leased       atomic.Bool // leases are settled
-	schemaCache  sync.Map    // by provider source
+	index          *index
+	eval           *config.Evaluator // of resources
+	providerEval   *config.Evaluator // of provider blocks: trusts less (see providerValues)
+	providerInputs config.Inputs
+	subjects       []*subject
+	leases         map[drift.ProviderConfig]*leased
+	settled        atomic.Bool // nothing more will be leased
+	schemaCache    sync.Map    // by provider source
 
 	mu      sync.Mutex
 	out     drift.Stack
@@ -58,6 +62,9 @@ type leased struct {
 	config drift.ProviderConfig
 	lease  *provider.Lease
 	err    error
+
+	unknown bool        // err is that its configuration can't be evaluated
+	ready   atomic.Bool // lease and err are settled, and there is a lease
 }
 
 // place follows moves that are not applied yet and builds the index by the
@@ -104,34 +111,64 @@ func (p *pass) lease(ctx context.Context) {
 		}
 		s.lease = l
 	}
+	p.acquireAll(ctx, slices.Collect(maps.Values(p.leases)))
+	// A configuration may depend on objects of another provider that only that
+	// provider can decode. Now it is there.
+	again := slices.DeleteFunc(slices.Collect(maps.Values(p.leases)), func(l *leased) bool { return !l.unknown })
+	if len(again) > 0 && len(again) < len(p.leases) {
+		p.providerEval = config.NewEvaluator(p.tree, p.providerInputs)
+		p.acquireAll(ctx, again)
+	}
+	p.settled.Store(true)
+}
+
+func (p *pass) acquireAll(ctx context.Context, list []*leased) {
 	var wg sync.WaitGroup
-	for _, l := range p.leases {
+	for _, l := range list {
 		wg.Go(func() { p.acquire(ctx, l) })
 	}
 	wg.Wait()
-	p.leased.Store(true)
+	for _, l := range list {
+		l.ready.Store(l.err == nil)
+	}
+}
+
+// knownSchemas are a provider's schemas, or why they can't be had: a provider
+// that hangs costs its time once, not once for each of its objects.
+type knownSchemas struct {
+	*provider.Schemas
+	err error
 }
 
 // schemas gives a provider's schemas, running or not.
 func (p *pass) schemas(source string) (*provider.Schemas, error) {
 	if s, ok := p.schemaCache.Load(source); ok {
-		return s.(*provider.Schemas), nil
+		return s.(*knownSchemas).Schemas, s.(*knownSchemas).err
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.checker.options.ResourceTimeout)
 	defer cancel()
 	s, err := p.checker.providers.Schemas(ctx, p.request(source, nil))
-	if err == nil {
-		p.schemaCache.Store(source, s)
-	}
+	p.schemaCache.Store(source, &knownSchemas{s, err})
 	return s, err
 }
 
 func (p *pass) acquire(ctx context.Context, l *leased) {
 	ctx, cancel := context.WithTimeout(ctx, p.checker.options.ResourceTimeout)
 	defer cancel()
+	defer func() {
+		if r := recover(); r != nil {
+			l.err = fmt.Errorf("configuration of %s: it can't be evaluated, by a mistake of Holdfast's; please report it: %v", l.config, r)
+		}
+	}()
 	l.lease, l.err = p.checker.providers.Acquire(ctx, p.request(l.config.Provider, func(own *schema.Schema) (cty.Value, error) {
 		return p.configuration(l.config, own.Block)
 	}))
+	switch {
+	case l.err == nil:
+		p.schemaCache.LoadOrStore(l.config.Provider, &knownSchemas{Schemas: l.lease.Schemas})
+	case errors.Is(l.err, context.DeadlineExceeded), errors.Is(l.err, provider.ErrNotInstalled), errors.Is(l.err, provider.ErrUntrusted):
+		p.schemaCache.LoadOrStore(l.config.Provider, &knownSchemas{err: l.err})
+	}
 }
 
 func (p *pass) request(source string, configure func(*schema.Schema) (cty.Value, error)) provider.Request {
@@ -144,16 +181,42 @@ func (p *pass) request(source string, configure func(*schema.Schema) (cty.Value,
 // they can share a process, and recent enough for every provider to accept.
 const terraformVersion = "1.11.4"
 
-// noWrites are settings that keep a provider from writing while it is
-// configured: azurerm would register resource providers with the subscription.
-var noWrites = []string{"ARM_RESOURCE_PROVIDER_REGISTRATIONS=none", "ARM_SKIP_PROVIDER_REGISTRATION=true"}
-
 // providerEnv is the environment of a provider's process. Whoever reads the
 // cloud's audit log can tell our reads by the user agent.
 func (p *pass) providerEnv() []string {
 	agent := strings.TrimSpace(stack.Getenv(p.stack.Env, "TF_APPEND_USER_AGENT") + " holdfast")
-	env := append([]string{}, p.stack.Env...)
-	return append(append(env, noWrites...), "TF_APPEND_USER_AGENT="+agent)
+	env := slices.DeleteFunc(slices.Clone(p.stack.Env), func(entry string) bool {
+		name, _, _ := strings.Cut(entry, "=")
+		return strings.HasPrefix(name, "ARM_") && strings.Contains(name, "REGISTRATION") // see noWrites
+	})
+	return append(env, "TF_APPEND_USER_AGENT="+agent)
+}
+
+// noWrites sets what keeps a provider from writing while it is configured, by
+// the names of its arguments. azurerm and azapi would register resource
+// providers with the subscription: which argument stops that depends on the
+// version, and 4.x refuses both at once. vault would make a child token; without
+// it, it reads with the user's own.
+// https://registry.terraform.io/providers/hashicorp/azurerm/latest/docs
+// https://registry.terraform.io/providers/hashicorp/vault/latest/docs
+func noWrites(b *schema.Block, v cty.Value) cty.Value {
+	set := map[string]cty.Value{"skip_provider_registration": cty.True, "skip_child_token": cty.True}
+	if b.Attributes["resource_provider_registrations"] != nil {
+		set["resource_provider_registrations"] = cty.StringVal("none")
+		set["resource_providers_to_register"] = cty.NullVal(cty.DynamicPseudoType)
+		set["skip_provider_registration"] = cty.False
+	}
+	vals := v.AsValueMap()
+	for name, value := range set {
+		attr := b.Attributes[name]
+		if attr == nil {
+			continue
+		}
+		if value, err := convert.Convert(value, attr.Type); err == nil {
+			vals[name] = value
+		}
+	}
+	return cty.ObjectVal(vals)
 }
 
 // configuration evaluates a provider block. Nothing in it may be guessed.
@@ -179,16 +242,13 @@ func (p *pass) configuration(pc drift.ProviderConfig, b *schema.Block) (cty.Valu
 	if v, err = p.override(pc, b, v); err != nil {
 		return cty.NilVal, err
 	}
-	for name, attr := range b.Attributes {
-		if attr.Sensitive {
-			p.redact.addValue(drift.ValueAt(v, cty.GetAttrPath(name)))
-		}
-	}
+	p.redact.addSensitive(b, v, nil)
 	conformed, ok := verdict.Conform(b, v)
+	p.leases[pc].unknown = !ok
 	if !ok {
 		return cty.NilVal, fmt.Errorf("%s: its configuration can't be evaluated: %s", pc, reasons(problems))
 	}
-	return conformed, nil
+	return noWrites(b, conformed), nil
 }
 
 // reasons joins problems, each once.
@@ -252,8 +312,12 @@ func eachInSlot[T any](ctx context.Context, slots chan struct{}, list []T, do fu
 }
 
 // absent lists what the source has and the state does not: to be imported, or
-// created.
+// created; and the modules that can't be seen.
 func (p *pass) absent() {
+	for _, call := range p.tree.Missing {
+		p.out.Errors = append(p.out.Errors, drift.Error{Code: "module_missing", Message: fmt.Sprintf(
+			"module %s (%s:%d) is not installed, so what it sets can't be seen; run terraform init", call.Name, call.Range.Filename, call.Range.Start.Line)})
+	}
 	imported := map[string]bool{}
 	add := func(addr, action string) {
 		p.out.Pending = append(p.out.Pending, drift.Pending{Address: addr, Actions: []string{action}, Paths: []string{}})

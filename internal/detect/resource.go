@@ -23,6 +23,7 @@ type outcome struct {
 	observed []cty.Path
 	adopted  []cty.Path
 	pending  []drift.Pending
+	refused  error            // why what is pending can't be told
 	live     provider.Dynamic // as it was read; to be read again before a finding is reported
 }
 
@@ -65,6 +66,9 @@ func (p *pass) record(s *subject, out outcome) {
 	defer p.mu.Unlock()
 	p.out.Resources.Checked++
 	p.out.Pending = append(p.out.Pending, out.pending...)
+	if out.refused != nil {
+		p.out.Errors = append(p.out.Errors, drift.Error{Address: s.addr.String(), Code: "plan_refused", Message: p.redact.clean(out.refused.Error())})
+	}
 	if len(out.observed) > 0 {
 		p.out.Observed = append(p.out.Observed, named(s.addr, out.observed))
 	}
@@ -72,7 +76,7 @@ func (p *pass) record(s *subject, out outcome) {
 		p.out.Adopted = append(p.out.Adopted, named(s.addr, out.adopted))
 	}
 	s.deleted = out.finding != nil && out.finding.Kind == drift.Deleted
-	if !s.deleted {
+	if !out.live.IsNil() {
 		p.found[s.inst.Provider] = true
 	}
 	if out.finding == nil {
@@ -123,20 +127,34 @@ func (p *pass) verdict(ctx context.Context, s *subject) (outcome, error) {
 	changed := drift.Diff(r.applied, r.live)
 	r.source = p.eval.Source(s.addr, r.schema.Block)
 	if r.source.Existence == config.Absent {
-		out.observed = changed
+		out.observed = r.cutAll(changed)
 		return out, nil
 	}
 	r.value, r.marks = r.source.Value.UnmarkDeepWithPaths()
-	if err := r.planSource(ctx, live); err != nil {
+	if err := r.judge(ctx, live, len(changed) > 0, &out); err != nil {
+		r.pass.redact.addAll(r.secrets()) // the provider may quote one
 		return out, err
 	}
-	if len(changed) > 0 {
-		if err := r.decide(ctx, live, &out); err != nil {
-			return out, err
-		}
-	}
+	out.observed, out.adopted = r.cutAll(out.observed), r.cutAll(out.adopted)
 	out.pending = append(out.pending, r.pending(out.finding)...)
 	return out, nil
+}
+
+// judge asks the provider for the verdict.
+func (r *reading) judge(ctx context.Context, live provider.Object, changed bool, out *outcome) error {
+	err := r.planSource(ctx, live)
+	var refused *provider.DiagnosticsError
+	switch {
+	case errors.As(err, &refused):
+		out.refused = fmt.Errorf("what the source says today is refused by the provider, so what is pending can't be told: %w", err)
+		r.pass.redact.addAll(r.secrets())
+	case err != nil:
+		return err
+	}
+	if !changed {
+		return nil
+	}
+	return r.decide(ctx, live, out)
 }
 
 // unapplied is what the source wants of the instance's very existence.
@@ -316,11 +334,7 @@ func (r *reading) planSource(ctx context.Context, live provider.Object) error {
 	}
 	config := r.source.Ignore.Apply(r.live, conformed)
 	planned, replace, err := r.plan(ctx, live, config)
-	var refused *provider.DiagnosticsError
-	switch {
-	case errors.As(err, &refused):
-		return nil // not a valid configuration, so nobody can apply it
-	case err != nil:
+	if err != nil {
 		return err
 	}
 	r.wanted, r.wantedConfig, r.wantedReplace = planned, config, replace
@@ -353,7 +367,7 @@ func (r *reading) pending(f *drift.Finding) []drift.Pending {
 		}
 	}
 	p := drift.Pending{Address: addr, Actions: []string{"update"}}
-	for _, path := range verdict.Wanted(r.live, r.wantedConfig, r.wanted) {
+	for _, path := range r.cutAll(verdict.Wanted(r.live, r.wantedConfig, r.wanted)) {
 		if drifted[drift.FormatPath(path)] {
 			continue
 		}
@@ -374,45 +388,43 @@ func replaced() []string { return []string{"delete", "create"} }
 // describe fills in what changed and how certain that is.
 func (r *reading) describe(f *drift.Finding, paths, doubts, replace []cty.Path) error {
 	var raw []drift.RawChange
-	for _, path := range paths {
-		actual, err := asJSON(drift.ValueAt(r.live, path))
+	secrets, doubtful := r.secrets(), 0
+	for _, path := range r.cutAll(paths) {
+		was, is := drift.ValueAt(r.applied, path), drift.ValueAt(r.live, path)
+		actual, err := asJSON(is)
 		if err != nil {
 			return err
 		}
-		expected, err := asJSON(drift.ValueAt(r.applied, path))
+		expected, err := asJSON(was)
 		if err != nil {
 			return err
 		}
 		change := drift.Change{
-			Path: drift.FormatPath(path), Sensitive: r.sensitive(path), RequiresReplace: verdict.Touches(path, replace),
+			Path: drift.FormatPath(path), Sensitive: r.sensitive(path) || secrets.in(was) || secrets.in(is), RequiresReplace: verdict.Touches(path, replace),
 		}
 		if !change.Sensitive {
 			change.Expected, change.Actual = expected, actual
 		}
 		f.Changes = append(f.Changes, change)
 		raw = append(raw, drift.RawChange{Path: change.Path, Actual: string(actual)})
-		if f.Doubt == "" && verdict.Touches(path, doubts) {
-			f.Certainty = drift.Possible
+		if !verdict.Touches(path, doubts) {
+			continue
+		}
+		doubtful++
+		if f.Doubt == "" {
 			f.Doubt = fmt.Sprintf("whether the source sets %s can't be told: %s", change.Path, reasons(r.source.Problems))
 		}
+	}
+	switch {
+	case doubtful == len(f.Changes):
+		f.Certainty = drift.Possible
+	case r.source.Existence == config.Unclear:
+		f.Certainty = drift.Possible
+		f.Doubt = "whether the source still has it, and what it ignores, can't be told: " + reasons(r.source.Problems)
 	}
 	f.Revision = drift.Revision(revisionKey(r.pass.state.Lineage, r.subject.inst), f.Kind, raw)
 	f.Doubt = r.pass.redact.clean(f.Doubt)
 	return nil
-}
-
-// sensitive reports whether the schema, the state or the source hides what is
-// at path, or anything inside it.
-func (r *reading) sensitive(path cty.Path) bool {
-	if r.schema.Block.SensitiveAt(path) || verdict.Touches(path, r.subject.inst.Sensitive) {
-		return true
-	}
-	for _, mark := range r.marks {
-		if _, ok := mark.Marks[config.Sensitive]; ok && drift.Related(path, mark.Path) {
-			return true
-		}
-	}
-	return false
 }
 
 func asJSON(v cty.Value) ([]byte, error) {

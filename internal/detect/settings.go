@@ -18,14 +18,14 @@ import (
 	"holdfast/internal/stack"
 )
 
-// variables are those of a stack's own files, and then those of the run: what
-// was said on the command line goes before what the settings say.
-func (c *Checker) variables(s stack.Stack) []config.VarOption {
+// filesOf are the variable files that the settings give a stack. They go before
+// what was said on the command line.
+func filesOf(s stack.Stack) []config.VarOption {
 	var list []config.VarOption
 	for _, file := range s.VarFiles {
 		list = append(list, config.VarOption{File: file})
 	}
-	return append(list, c.options.Variables...)
+	return list
 }
 
 // override puts the arguments that the stack's settings give a provider into its

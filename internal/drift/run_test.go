@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,7 +54,8 @@ func TestSettle(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, %s, fatal %v", findingName, doubtName, fatal), func(t *testing.T) {
 					t.Parallel()
 					s := d.stack
-					s.Findings = f.list
+					s.Findings = slices.Clone(f.list)
+					s.Pending, s.Observed, s.Adopted = slices.Clone(s.Pending), slices.Clone(s.Observed), slices.Clone(s.Adopted)
 					s.Settle(fatal)
 					want := drift.StatusClean
 					switch {

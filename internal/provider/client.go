@@ -148,6 +148,7 @@ type Client struct {
 
 	closing sync.Once
 	closed  atomic.Bool
+	suspect atomic.Bool // it did not answer a call: whoever comes next gets another
 }
 
 // Name is the provider's address, for messages.

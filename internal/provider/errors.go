@@ -78,6 +78,7 @@ func (c *Client) callError(ctx context.Context, method string, err error) error 
 	case c.closed.Load():
 		return fmt.Errorf("%s of provider %s: it was closed meanwhile: %w", name, c.name, context.Canceled)
 	case ctx.Err() != nil, status.Code(err) == codes.DeadlineExceeded:
+		c.suspect.Store(true)
 		return &TimeoutError{Provider: c.name, Call: name}
 	}
 	switch status.Code(err) {
@@ -91,6 +92,7 @@ func (c *Client) callError(ctx context.Context, method string, err error) error 
 
 // crashError says what became of a provider that stopped answering.
 func (c *Client) crashError(call string) error {
+	c.suspect.Store(true)
 	state, died := c.process.died(exitGrace)
 	if died {
 		select {

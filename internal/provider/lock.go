@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"strings"
 
 	"github.com/hashicorp/hcl/v2"
 	"github.com/hashicorp/hcl/v2/gohcl"
@@ -22,6 +23,16 @@ type Lock map[string]Locked
 type Locked struct {
 	Version string
 	Hashes  []string
+}
+
+// OpenTofu reports whether OpenTofu wrote the file: its registry is named in it.
+func (l Lock) OpenTofu() bool {
+	for source := range l {
+		if strings.HasPrefix(source, "registry.opentofu.org/") {
+			return true
+		}
+	}
+	return false
 }
 
 // ReadLock reads a lock file; one that does not exist locks nothing.

@@ -54,7 +54,11 @@ func (m *Manager) enter(key string) (e *pooled, mine bool) {
 	return e, true
 }
 
-func (e *pooled) dead() bool { return e.client != nil && e.client.process.isDead() }
+// dead reports whether nobody else should be given the process: it has ended, or
+// has left a call without an answer.
+func (e *pooled) dead() bool {
+	return e.client != nil && (e.client.suspect.Load() || e.client.process.isDead())
+}
 
 // settle says what became of an entry: a configured client, or an error.
 func (m *Manager) settle(e *pooled, client *Client, err error, abandoned bool) {

@@ -46,7 +46,7 @@ func (s *Stack) findState(o Options) error {
 	if err != nil {
 		return err
 	}
-	s.Backend, s.BackendConfig = b.Type, b.Config
+	s.Backend, s.BackendConfig, s.BackendKnown = b.Type, b.Config, true
 	switch {
 	case s.Backend != "local":
 	case s.Workspace == "default":
@@ -107,7 +107,6 @@ func (s *Stack) source(o Options) (*module, error) {
 		return nil, fmt.Errorf("reading the root module: %w", err)
 	}
 	m := readModule(s.Dir, entries)
-	s.Tofu = m.tofu
 	return &m, nil
 }
 

@@ -23,6 +23,9 @@ type Stack struct {
 	DataDir   string // .terraform, or what TF_DATA_DIR names; absolute
 	Workspace string
 	Backend   string // "local", or the type of backend that init recorded
+	// BackendKnown says that the backend is what terraform init recorded, or
+	// what the source and the settings make of it.
+	BackendKnown bool
 	// BackendConfig are the backend's settings, as JSON decodes them.
 	BackendConfig map[string]any
 	StatePath     string // absolute; "" where the backend is not the local one
@@ -71,6 +74,11 @@ func Open(path string, o Options) (Stack, error) {
 	if err != nil {
 		return Stack{}, err
 	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return Stack{}, fmt.Errorf("reading the root module: %w", err)
+	}
+	_, s.Tofu = sourceNames(dir, entries)
 	if err := s.findState(o); err != nil {
 		return Stack{}, err
 	}

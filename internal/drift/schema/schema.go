@@ -233,6 +233,36 @@ func (b *Block) SensitiveAt(path cty.Path) bool {
 	return b.sensitive(attrNames(path))
 }
 
+// Hides reports whether the schema hides what stands at path as a whole: it is,
+// or is inside, an attribute that is sensitive itself.
+func (b *Block) Hides(path cty.Path) bool {
+	return hides(b, attrNames(path))
+}
+
+func hides(b *Block, names []string) bool {
+	if len(names) == 0 {
+		return false
+	}
+	if attr, ok := b.Attributes[names[0]]; ok {
+		return attr.hides(names[1:])
+	}
+	if nested, ok := b.Blocks[names[0]]; ok {
+		return hides(&nested.Block, names[1:])
+	}
+	return hides(b, names[1:]) // the key of a map of blocks
+}
+
+func (a *Attribute) hides(names []string) bool {
+	if a.Sensitive || a.WriteOnly {
+		return true
+	}
+	if a.Nested == nil || len(names) == 0 {
+		return false
+	}
+	inner, ok := a.Nested.Attributes[names[0]]
+	return ok && inner.hides(names[1:])
+}
+
 // attrNames drops the indexes of a path: sensitivity does not depend on them.
 func attrNames(path cty.Path) []string {
 	var names []string

@@ -1,6 +1,8 @@
 package verdict
 
 import (
+	"slices"
+
 	"github.com/zclconf/go-cty/cty"
 
 	"holdfast/internal/drift"
@@ -165,12 +167,18 @@ func (e elements) bySimilarity(path cty.Path, t trio) cty.Value {
 		source = t.source.AsValueSlice()
 	}
 	partners := pair(applied, source)
+	// Which applied element an element of the source has become can't be told
+	// while something in it is unknown: any that is left over may be it.
+	unsure := len(source) < len(applied) && slices.ContainsFunc(source, func(elem cty.Value) bool { return !elem.IsWhollyKnown() })
+	if unsure && !e.all {
+		e.doubt(path)
+	}
 	var out []cty.Value
 	for i, elem := range applied {
 		switch j := partners[i]; {
 		case j >= 0:
 			out = append(out, e.one(path, trio{elem, live, source[j]}))
-		case e.all:
+		case e.all, unsure:
 			out = append(out, e.one(path, trio{elem, live, cty.DynamicVal}))
 		}
 	}

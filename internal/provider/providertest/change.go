@@ -72,7 +72,11 @@ func (p *planning) plan() (tftypes.Value, error) {
 	if p.proposed.IsNull() {
 		return p.proposed, nil
 	}
-	planned, err := tftypes.Transform(p.proposed, p.attribute)
+	proposed, err := copyTags(p.proposed)
+	if err != nil {
+		return proposed, err
+	}
+	planned, err := tftypes.Transform(proposed, p.attribute)
 	if err != nil || p.prior.IsNull() {
 		return planned, err
 	}
@@ -346,4 +350,22 @@ func (e *engine) MoveResourceState(_ context.Context, req *tfprotov6.MoveResourc
 	}
 	state, err := answer(reply{}, t.schema, v)
 	return &tfprotov6.MoveResourceStateResponse{TargetState: state}, err
+}
+
+// copyTags makes tags_all, where there is one, what tags is.
+func copyTags(object tftypes.Value) (tftypes.Value, error) {
+	all := tftypes.NewAttributePath().WithAttributeName("tags_all")
+	if _, _, err := tftypes.WalkAttributePath(object, all); err != nil {
+		return object, nil //nolint:nilerr // the type has none
+	}
+	tags, _, err := tftypes.WalkAttributePath(object, tftypes.NewAttributePath().WithAttributeName("tags"))
+	if err != nil {
+		return object, err
+	}
+	return tftypes.Transform(object, func(path *tftypes.AttributePath, v tftypes.Value) (tftypes.Value, error) {
+		if path.Equal(all) {
+			return tags.(tftypes.Value), nil
+		}
+		return v, nil
+	})
 }

@@ -129,6 +129,9 @@ func (e *engine) ConfigureProvider(ctx context.Context, req *tfprotov6.Configure
 	}
 	e.mu.Unlock()
 	r, err := e.act(ctx, "ConfigureProvider", "", nil)
+	if as, _ := config["assume"].(map[string]any); as != nil && as["role"] == "wrong" {
+		r.diags = fault(errors.New("key " + as["key"].(string) + " was refused"))
+	}
 	if token, _ := config["token"].(string); strings.HasPrefix(token, "wrong") {
 		r.diags = append(r.diags, &tfprotov6.Diagnostic{
 			Severity: tfprotov6.DiagnosticSeverityError, Summary: "Invalid credentials", Detail: "the token " + token + " was refused",

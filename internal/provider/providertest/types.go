@@ -89,7 +89,7 @@ var providerSchema = &tfprotov6.Schema{Block: &tfprotov6.SchemaBlock{
 		str("dir", optional), str("region", optional), str("token", optional|sensitive), str("file", optional),
 		attribute("behave", stringMap, optional),
 	},
-	BlockTypes: []*tfprotov6.SchemaNestedBlock{nestedBlock("assume", single, attributes{str("role", optional)})},
+	BlockTypes: []*tfprotov6.SchemaNestedBlock{nestedBlock("assume", single, attributes{str("role", optional), str("key", optional|sensitive)})},
 }}
 
 var metaSchema = &tfprotov6.Schema{Block: &tfprotov6.SchemaBlock{Attributes: attributes{str("module_name", optional)}}}
@@ -99,7 +99,7 @@ func resourceTypes(protocol int) map[string]*objectType {
 	types := map[string]*objectType{
 		"test_simple": simple(), "test_blocks": blocks(), "test_sets": sets(), "test_dynamic": dynamic(),
 		"test_secret": secret(), "test_volatile": volatile(), "test_upgraded": upgraded(),
-		"test_identified": identified(), "test_legacy": legacy(), "test_meta": meta(),
+		"test_identified": identified(), "test_tagged": tagged(), "test_legacy": legacy(), "test_meta": meta(),
 	}
 	if protocol == 6 {
 		types["test_nested"] = nested()
@@ -120,6 +120,14 @@ func simple() *objectType {
 			name, _ := attrs["name"].(string)
 			attrs["arn"] = "arn:test:" + name
 		},
+	}
+}
+
+// tagged is like a resource of AWS: tags_all is tags and more.
+func tagged() *objectType {
+	return &objectType{
+		schema: managed(0, attributes{str("name", optional), attribute("tags", stringMap, optional), attribute("tags_all", stringMap, settable)}),
+		live:   func(_ string, attrs map[string]any, _ string) { attrs["tags_all"] = attrs["tags"] },
 	}
 }
 
