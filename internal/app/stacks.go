@@ -3,8 +3,11 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 
 	"holdfast/internal/stack"
+	"holdfast/internal/state"
 )
 
 // findStacks reads the settings and finds the stacks to check. An error is one
@@ -27,6 +30,11 @@ func findStacks(ctx context.Context, o CheckOptions) (*stack.Settings, []stack.C
 	if o.State != "" && len(candidates) > 1 {
 		return nil, nil, errors.New("--state names the state of one stack, and the settings make several of this path; say which with --workspace")
 	}
+	for i, c := range candidates {
+		if c.Err == nil && c.Stack.Engine == "plan" {
+			candidates[i].Err = errors.New("its settings ask for the engine plan; this version has only the direct one")
+		}
+	}
 	return settings, candidates, nil
 }
 
@@ -35,4 +43,28 @@ func settingsOf(o CheckOptions) (*stack.Settings, error) {
 		return stack.ReadSettings(o.Config)
 	}
 	return stack.FindSettings(".")
+}
+
+// Workspaces makes the listing that `workspaces: all` asks for: those of a
+// stack's backend that have a state. A backend always lists the default one;
+// where there are others, it counts only if its state exists.
+func Workspaces(open func(stack.Stack) (state.Backend, error)) func(context.Context, stack.Stack) ([]string, error) {
+	return func(ctx context.Context, s stack.Stack) ([]string, error) {
+		backend, err := open(s)
+		if err != nil {
+			return nil, err
+		}
+		names, err := backend.Workspaces(ctx)
+		if err != nil || !slices.Contains(names, "default") {
+			return names, err
+		}
+		_, err = backend.State("default").Read(ctx)
+		switch {
+		case errors.Is(err, state.ErrNone):
+			return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == "default" }), nil
+		case err != nil:
+			return nil, fmt.Errorf("looking for the state of the default workspace: %w", err)
+		}
+		return names, nil
+	}
 }

@@ -82,6 +82,11 @@ const maxPasses = 3
 // Check checks one stack. What goes wrong is in the result.
 func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 	started := time.Now()
+	if s.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.Timeout)
+		defer cancel()
+	}
 	var result drift.Stack
 	for n := 1; ; n++ {
 		var again bool

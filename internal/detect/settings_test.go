@@ -139,3 +139,14 @@ func TestStackName(t *testing.T) {
 		t.Errorf("%s %s, %s %s", plain.Name, plain.ID, named.Name, named.ID)
 	}
 }
+
+// A stack that takes longer than it may is given up, and never clean.
+func TestStackTimeout(t *testing.T) {
+	t.Parallel()
+	b := twoSimple(t, providertest.Five)
+	b.Behave(t, "ReadResource", "hang")
+	result := b.checkStack(t, detect.Options{}, func(s *stack.Stack) { s.Timeout = 3 * time.Second })
+	if result.Status != drift.StatusError || len(result.Errors) != 2 || result.Errors[0].Code != "timeout" {
+		t.Errorf("status %s, errors %+v", result.Status, result.Errors)
+	}
+}

@@ -55,7 +55,8 @@ func Find(ctx context.Context, q Query) ([]Candidate, error) {
 	for i := range places {
 		places[i] = i
 	}
-	err = each(ctx, places, func(i int) { lists[i] = q.expand(ctx, found.Roots[i]) })
+	named := q.Settings.named()
+	err = each(ctx, places, func(i int) { lists[i] = q.expand(ctx, found.Roots[i], named) })
 	if err != nil {
 		return nil, err
 	}
@@ -84,9 +85,13 @@ func (q Query) roots(ctx context.Context) (Found, error) {
 	if err != nil {
 		return Found{}, err
 	}
+	known := map[string]bool{}
+	for _, r := range found.Roots {
+		known[r.real] = true
+	}
 	for _, s := range q.Settings.Stacks {
 		if s.Path != "" {
-			q.addNamed(&found, s)
+			q.addNamed(&found, s, known)
 		}
 	}
 	return found, nil
@@ -100,14 +105,22 @@ func (q Query) only() Found {
 			found.Problems = append(found.Problems, Problem{path, err})
 			continue
 		}
-		found.Roots = append(found.Roots, Root{Path: path, Dir: dir, Named: true})
+		found.Roots = append(found.Roots, Root{Path: path, Dir: dir, Named: true, real: realPath(dir)})
 	}
 	return found
 }
 
+// realPath is a path without symbolic links, where that can be told.
+func realPath(dir string) string {
+	if real, err := filepath.EvalSymlinks(dir); err == nil {
+		return real
+	}
+	return dir
+}
+
 // addNamed adds the root module of a path in the settings, if it is below one of
 // the query's paths and was not found anyway.
-func (q Query) addNamed(found *Found, s StackSettings) {
+func (q Query) addNamed(found *Found, s StackSettings, known map[string]bool) {
 	dir := filepath.Join(q.Settings.Dir, filepath.FromSlash(s.Path))
 	for _, path := range q.Paths {
 		given, err := filepath.Abs(path)
@@ -123,34 +136,39 @@ func (q Query) addNamed(found *Found, s StackSettings) {
 			found.Problems = append(found.Problems, Problem{shown, fmt.Errorf("%s:%d: path %s is no folder", q.Settings.File, s.line, s.Path)})
 			return
 		}
-		if slices.ContainsFunc(found.Roots, func(r Root) bool { return r.is(dir) }) {
+		real := realPath(dir)
+		if known[real] {
 			return
 		}
+		known[real] = true
 		relative := relSlash(q.Settings.Dir, dir)
 		if len(q.Include) > 0 && !q.Include.Match(relative) || q.Exclude.MatchBelow(relative) {
 			return
 		}
-		found.Roots = append(found.Roots, Root{Path: shown, Dir: dir, Named: true})
+		found.Roots = append(found.Roots, Root{Path: shown, Dir: dir, Named: true, real: real})
 		// What discovery said of the same folder is settled by naming it.
 		found.Problems = slices.DeleteFunc(found.Problems, func(p Problem) bool { return filepath.Clean(p.Path) == filepath.Clean(shown) })
 		return
 	}
 }
 
-// is reports whether a root module is in a folder.
-func (r Root) is(dir string) bool {
-	if r.Dir == dir {
-		return true
+// named are the settings that name a root module by its path, by real path.
+func (s *Settings) named() map[string][]StackSettings {
+	named := map[string][]StackSettings{}
+	for _, entry := range s.Stacks {
+		if entry.Path != "" {
+			real := realPath(filepath.Join(s.Dir, filepath.FromSlash(entry.Path)))
+			named[real] = append(named[real], entry)
+		}
 	}
-	real, err := filepath.EvalSymlinks(dir)
-	return err == nil && real == r.real
+	return named
 }
 
 // expand gives the stacks of one root module.
-func (q Query) expand(ctx context.Context, r Root) []Candidate {
+func (q Query) expand(ctx context.Context, r Root, named map[string][]StackSettings) []Candidate {
 	var out []Candidate
 	lines := map[string]int{}
-	for _, s := range q.Settings.of(r) {
+	for _, s := range q.Settings.of(r, named[r.real]) {
 		for _, c := range q.stacks(ctx, r, s) {
 			key := c.Stack.Workspace + "\x00" + c.Stack.Name
 			if first, twice := lines[key]; twice && c.Err == nil {
@@ -169,22 +187,13 @@ func (q Query) expand(ctx context.Context, r Root) []Candidate {
 
 // of are the settings that hold for a root module: those that name its path, or
 // else those whose patterns match it, or else the defaults.
-func (s *Settings) of(r Root) []StackSettings {
-	var named, matching []StackSettings
+func (s *Settings) of(r Root, named []StackSettings) []StackSettings {
+	list := slices.Clone(named)
 	rel := relSlash(s.Dir, r.Dir)
 	for _, entry := range s.Stacks {
-		switch {
-		case entry.Path != "":
-			if r.is(filepath.Join(s.Dir, filepath.FromSlash(entry.Path))) {
-				named = append(named, entry)
-			}
-		case (len(entry.Include) == 0 || entry.Include.Match(rel)) && !entry.Exclude.MatchBelow(rel):
-			matching = append(matching, entry)
+		if len(named) == 0 && entry.Path == "" && (len(entry.Include) == 0 || entry.Include.Match(rel)) && !entry.Exclude.MatchBelow(rel) {
+			list = append(list, entry)
 		}
-	}
-	list := named
-	if len(list) == 0 {
-		list = matching
 	}
 	if len(list) == 0 {
 		list = []StackSettings{{}}
