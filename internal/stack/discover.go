@@ -119,12 +119,12 @@ func (w *walk) starts(paths []string) []folder {
 			w.faults = append(w.faults, Problem{path, err})
 			continue
 		}
-		real, err := filepath.EvalSymlinks(dir)
+		physical, err := filepath.EvalSymlinks(dir)
 		if err != nil {
 			w.faults = append(w.faults, Problem{path, fmt.Errorf("opening the folder: %w", err)})
 			continue
 		}
-		f := folder{path: path, dir: dir, real: real, start: path, named: true, ignores: gitignores(real)}
+		f := folder{path: path, dir: dir, real: physical, start: path, named: true, ignores: gitignores(physical)}
 		w.given = append(w.given, &f)
 		out = append(out, f)
 	}
@@ -195,11 +195,11 @@ func (w *walk) fresh(level []folder) []*folder {
 func (w *walk) follow(links []folder) []folder {
 	var out []folder
 	for _, link := range links {
-		real, err := filepath.EvalSymlinks(link.real)
-		if err != nil || w.visited[real] || isWithin(link.real, real) || isWithin(w.base, real) {
+		physical, err := filepath.EvalSymlinks(link.real)
+		if err != nil || w.visited[physical] || isWithin(link.real, physical) || isWithin(w.base, physical) {
 			continue
 		}
-		link.real, link.ignores = real, gitignores(real)
+		link.real, link.ignores = physical, gitignores(physical)
 		out = append(out, link)
 	}
 	return out
@@ -306,8 +306,8 @@ func (w *walk) resolveCalls() {
 		for _, source := range f.module.calls {
 			target := filepath.Join(f.real, filepath.FromSlash(strings.ReplaceAll(source, `\`, "/")))
 			if !w.visited[target] {
-				if real, err := filepath.EvalSymlinks(target); err == nil {
-					target = real
+				if physical, err := filepath.EvalSymlinks(target); err == nil {
+					target = physical
 				}
 			}
 			if target != f.real {

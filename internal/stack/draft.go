@@ -276,7 +276,7 @@ func (d *drafter) tail() {
 		d.line(`#     var_files: ["env/{workspace}.tfvars"]`)
 	} else {
 		d.line("stacks:")
-		d.WriteString(d.entries.String())
+		fmt.Fprint(d, d.entries.String())
 	}
 	d.line("")
 	if len(d.plain) > 0 {

@@ -112,15 +112,15 @@ func (q Query) only() Found {
 
 // realPath is a path without symbolic links, where that can be told.
 func realPath(dir string) string {
-	if real, err := filepath.EvalSymlinks(dir); err == nil {
-		return real
+	if physical, err := filepath.EvalSymlinks(dir); err == nil {
+		return physical
 	}
 	return dir
 }
 
 // addNamed adds the root module of a path in the settings, if it is below one of
 // the query's paths and was not found anyway.
-func (q Query) addNamed(found *Found, s StackSettings, known map[string]bool) {
+func (q Query) addNamed(found *Found, s Entry, known map[string]bool) {
 	dir := filepath.Join(q.Settings.Dir, filepath.FromSlash(s.Path))
 	for _, path := range q.Paths {
 		given, err := filepath.Abs(path)
@@ -136,16 +136,16 @@ func (q Query) addNamed(found *Found, s StackSettings, known map[string]bool) {
 			found.Problems = append(found.Problems, Problem{shown, fmt.Errorf("%s:%d: path %s is no folder", q.Settings.File, s.line, s.Path)})
 			return
 		}
-		real := realPath(dir)
-		if known[real] {
+		physical := realPath(dir)
+		if known[physical] {
 			return
 		}
-		known[real] = true
+		known[physical] = true
 		relative := relSlash(q.Settings.Dir, dir)
 		if len(q.Include) > 0 && !q.Include.Match(relative) || q.Exclude.MatchBelow(relative) {
 			return
 		}
-		found.Roots = append(found.Roots, Root{Path: shown, Dir: dir, Named: true, real: real})
+		found.Roots = append(found.Roots, Root{Path: shown, Dir: dir, Named: true, real: physical})
 		// What discovery said of the same folder is settled by naming it.
 		found.Problems = slices.DeleteFunc(found.Problems, func(p Problem) bool { return filepath.Clean(p.Path) == filepath.Clean(shown) })
 		return
@@ -153,19 +153,19 @@ func (q Query) addNamed(found *Found, s StackSettings, known map[string]bool) {
 }
 
 // named are the settings that name a root module by its path, by real path.
-func (s *Settings) named() map[string][]StackSettings {
-	named := map[string][]StackSettings{}
+func (s *Settings) named() map[string][]Entry {
+	named := map[string][]Entry{}
 	for _, entry := range s.Stacks {
 		if entry.Path != "" {
-			real := realPath(filepath.Join(s.Dir, filepath.FromSlash(entry.Path)))
-			named[real] = append(named[real], entry)
+			physical := realPath(filepath.Join(s.Dir, filepath.FromSlash(entry.Path)))
+			named[physical] = append(named[physical], entry)
 		}
 	}
 	return named
 }
 
 // expand gives the stacks of one root module.
-func (q Query) expand(ctx context.Context, r Root, named map[string][]StackSettings) []Candidate {
+func (q Query) expand(ctx context.Context, r Root, named map[string][]Entry) []Candidate {
 	var out []Candidate
 	lines := map[string]int{}
 	for _, s := range q.Settings.of(r, named[r.real]) {
@@ -187,7 +187,7 @@ func (q Query) expand(ctx context.Context, r Root, named map[string][]StackSetti
 
 // of are the settings that hold for a root module: those that name its path, or
 // else those whose patterns match it, or else the defaults.
-func (s *Settings) of(r Root, named []StackSettings) []StackSettings {
+func (s *Settings) of(r Root, named []Entry) []Entry {
 	list := slices.Clone(named)
 	rel := relSlash(s.Dir, r.Dir)
 	for _, entry := range s.Stacks {
@@ -196,7 +196,7 @@ func (s *Settings) of(r Root, named []StackSettings) []StackSettings {
 		}
 	}
 	if len(list) == 0 {
-		list = []StackSettings{{}}
+		list = []Entry{{}}
 	}
 	for i := range list {
 		list[i].Defaults = s.Defaults.with(list[i].Defaults)
@@ -234,7 +234,7 @@ func merged[V any](base, over map[string]V) map[string]V {
 }
 
 // stacks are those that one entry of the settings makes of a root module.
-func (q Query) stacks(ctx context.Context, r Root, s StackSettings) []Candidate {
+func (q Query) stacks(ctx context.Context, r Root, s Entry) []Candidate {
 	names, err := q.workspaces(ctx, r, s)
 	if err != nil {
 		return []Candidate{failed(r.Path, s.Name, err)}
@@ -250,7 +250,7 @@ func (q Query) stacks(ctx context.Context, r Root, s StackSettings) []Candidate 
 }
 
 // workspaces are those of an entry of the settings; "" is the selected one.
-func (q Query) workspaces(ctx context.Context, r Root, s StackSettings) ([]string, error) {
+func (q Query) workspaces(ctx context.Context, r Root, s Entry) ([]string, error) {
 	switch {
 	case s.Workspaces.All && q.Workspace == "":
 		c := q.open(r, s, "default")
@@ -285,7 +285,7 @@ func (q Query) list(ctx context.Context, s Stack) ([]string, error) {
 }
 
 // open opens one stack.
-func (q Query) open(r Root, s StackSettings, workspace string) Candidate {
+func (q Query) open(r Root, s Entry, workspace string) Candidate {
 	env := slices.Clip(q.Env)
 	repo := cmp.Or(q.Settings.Dir, r.Dir)
 	fill := func(ws string) *strings.Replacer {

@@ -26,18 +26,18 @@ type Settings struct {
 	File string // its path; "" where there is none
 	Dir  string // the folder it is in, absolute; paths in it start there
 
-	Version     int             `yaml:"version"`
-	Environment string          `yaml:"environment"`
-	Include     Globs           `yaml:"include"`
-	Exclude     Globs           `yaml:"exclude"`
-	Report      Report          `yaml:"report"`
-	Schedule    Schedule        `yaml:"schedule"`
-	Alerts      []Alert         `yaml:"alerts"`
-	Ignore      []Ignore        `yaml:"ignore"`
-	Store       string          `yaml:"store"`
-	Concurrency Concurrency     `yaml:"concurrency"`
-	Defaults    Defaults        `yaml:"defaults"`
-	Stacks      []StackSettings `yaml:"stacks"`
+	Version     int         `yaml:"version"`
+	Environment string      `yaml:"environment"`
+	Include     Globs       `yaml:"include"`
+	Exclude     Globs       `yaml:"exclude"`
+	Report      Report      `yaml:"report"`
+	Schedule    Schedule    `yaml:"schedule"`
+	Alerts      []Alert     `yaml:"alerts"`
+	Ignore      []Ignore    `yaml:"ignore"`
+	Store       string      `yaml:"store"`
+	Concurrency Concurrency `yaml:"concurrency"`
+	Defaults    Defaults    `yaml:"defaults"`
+	Stacks      []Entry     `yaml:"stacks"`
 }
 
 // Report says what the drift report is headed with.
@@ -82,8 +82,8 @@ type Defaults struct {
 	Providers     map[string]map[string]any `yaml:"providers"`
 }
 
-// StackSettings are those of one root module, or of all that match.
-type StackSettings struct {
+// Entry says what holds for one root module, or for all that match.
+type Entry struct {
 	Path     string `yaml:"path"`
 	Include  Globs  `yaml:"include"`
 	Exclude  Globs  `yaml:"exclude"`
@@ -93,7 +93,7 @@ type StackSettings struct {
 	line int
 }
 
-func (s *StackSettings) place(line int) { s.line = line }
+func (s *Entry) place(line int) { s.line = line }
 
 // FindSettings looks for holdfast.yaml in a folder and those above it, up to the
 // top of its repository. Without one, the settings are those of no file.
@@ -231,7 +231,7 @@ func (d Defaults) workspaces() error {
 
 var stackName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 
-func (s *StackSettings) check() error {
+func (s *Entry) check() error {
 	var errs []error
 	if globs := len(s.Include)+len(s.Exclude) > 0; (s.Path != "") == globs {
 		errs = append(errs, errors.New("a stack needs either a path, or include or exclude"))

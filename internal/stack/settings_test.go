@@ -155,7 +155,7 @@ var wrong = []struct {
 }{
 	{src: "version: 2", want: ":1: version must be 1"},
 	{src: "environment: x", want: ":1: version must be 1"},
-	{src: "version: 1\nenviroment: x", want: `:2: unknown key "enviroment"; did you mean "environment"?`},
+	{src: "version: 1\nenvironmnt: x", want: `:2: unknown key "environmnt"; did you mean "environment"?`},
 	{src: "version: 1\nzzzzzz: x", want: `:2: unknown key "zzzzzz"; there are alerts, concurrency, `},
 	{src: "version: 1\nenvironment: 5", want: ":2: environment must be text; put quotes around it"},
 	{src: "version: 1\nenvironment: [a]", want: ":2: environment must be text"},

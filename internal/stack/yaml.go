@@ -98,7 +98,7 @@ func (d *decoder) value(n *yaml.Node, v reflect.Value, what string) {
 		}
 		return
 	}
-	if p, ok := v.Addr().Interface().(placed); ok {
+	if p, ok := reflect.TypeAssert[placed](v.Addr()); ok {
 		p.place(n.Line)
 	}
 	switch t := v.Addr().Interface().(type) {
@@ -205,7 +205,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value, what string) {
 		}
 		d.value(value, v.FieldByIndex(index), key.Value)
 	})
-	if c, ok := v.Addr().Interface().(interface{ check() error }); ok {
+	if c, ok := reflect.TypeAssert[interface{ check() error }](v.Addr()); ok {
 		if err := c.check(); err != nil {
 			d.errorf(n, "%v", err)
 		}
