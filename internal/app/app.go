@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"holdfast/internal/config"
@@ -47,6 +48,10 @@ type CheckOptions struct {
 	Variables       []config.VarOption
 	Parallelism     int
 	ResourceTimeout time.Duration
+	Selection       drift.Selection
+	// Watch is told how to ask for the run's progress, when it starts; what it
+	// gives back is called when the run has ended.
+	Watch           func(progress func() detect.Progress) (stop func())
 	CacheDir        string // "" for the user's
 	AllowUnlocked   bool
 	VerifyProviders bool
@@ -59,24 +64,35 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	if o.Engine != "auto" && o.Engine != "direct" {
 		return drift.Run{}, fmt.Errorf("engine %q: this version has only the direct one", o.Engine)
 	}
-	settings, candidates, err := findStacks(ctx, o)
+	found, err := findStacks(ctx, o)
 	if err != nil {
 		return drift.Run{}, err
 	}
-	checker, end, err := newChecker(ctx, o, settings)
+	if err := o.Selection.Check(); err != nil {
+		return drift.Run{}, err
+	}
+	checker, end, err := newChecker(ctx, o, found)
 	if err != nil {
 		return drift.Run{}, err
 	}
 	defer end()
 	run := drift.Run{SchemaVersion: drift.SchemaVersion, Tool: Tool(), StartedAt: time.Now().UTC()}
-	run.Stacks = checkAll(ctx, checker, candidates)
+	stop := func() {}
+	if o.Watch != nil {
+		stop = o.Watch(checker.Progress)
+	}
+	run.Stacks = checkAll(ctx, checker, found.candidates)
+	stop()
 	run.FinishedAt = time.Now().UTC()
 	run.Summary = drift.Summarize(run.Stacks)
+	if len(o.Selection.Targets) > 0 && run.Summary.Resources+run.Summary.Pending+run.Summary.Errored == 0 {
+		return drift.Run{}, fmt.Errorf("--target %s: these stacks have nothing of it", strings.Join(o.Selection.Targets, ", "))
+	}
 	return run, nil
 }
 
 // newChecker makes a checker with providers of its own, which end ends.
-func newChecker(ctx context.Context, o CheckOptions, settings *stack.Settings) (checker *detect.Checker, end func(), err error) {
+func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *detect.Checker, end func(), err error) {
 	cache, err := cacheDir(o.CacheDir)
 	if err != nil {
 		return nil, nil, err
@@ -86,25 +102,26 @@ func newChecker(ctx context.Context, o CheckOptions, settings *stack.Settings) (
 	// to finish.
 	stop := context.AfterFunc(ctx, providers.Close)
 	checker = detect.New(providers, detect.Options{
-		Parallelism: cmp.Or(o.Parallelism, settings.Concurrency.Reads), Stacks: settings.Concurrency.Stacks,
-		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Ignore: settings.Rules(),
+		Parallelism: cmp.Or(o.Parallelism, found.settings.Concurrency.Reads), Stacks: found.settings.Concurrency.Stacks,
+		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
+		Source: found.sources.source, Ignore: found.settings.Rules(),
 	})
 	return checker, func() { stop(); providers.Close() }, nil
 }
 
 // Diagnose says what a check of each path needs and whether it is there.
 func Diagnose(ctx context.Context, o CheckOptions) ([]detect.Diagnosis, error) {
-	settings, candidates, err := findStacks(ctx, o)
+	found, err := findStacks(ctx, o)
 	if err != nil {
 		return nil, err
 	}
-	checker, end, err := newChecker(ctx, o, settings)
+	checker, end, err := newChecker(ctx, o, found)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
 	var list []detect.Diagnosis
-	for _, c := range candidates {
+	for _, c := range found.candidates {
 		if c.Err != nil {
 			list = append(list, detect.Diagnosis{What: "root module " + c.Stack.Path, Message: c.Err.Error()})
 			continue

@@ -10,32 +10,40 @@ import (
 	"holdfast/internal/state"
 )
 
+// fleet is what a run is about.
+type fleet struct {
+	settings   *stack.Settings
+	candidates []stack.Candidate
+	sources    *sources
+}
+
 // findStacks reads the settings and finds the stacks to check. An error is one
 // of usage or of the settings; what is wrong with one stack is in its candidate.
-func findStacks(ctx context.Context, o CheckOptions) (*stack.Settings, []stack.Candidate, error) {
+func findStacks(ctx context.Context, o CheckOptions) (*fleet, error) {
 	settings, err := settingsOf(o)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if o.State != "" && len(o.Paths) > 1 {
-		return nil, nil, errors.New("--state names the state of one stack; name one path with it")
+		return nil, errors.New("--state names the state of one stack; name one path with it")
 	}
+	sources := newSources()
 	candidates, err := stack.Find(ctx, stack.Query{
 		Paths: o.Paths, Settings: settings, Include: o.Include, Exclude: o.Exclude,
-		Workspace: o.Workspace, State: o.State, Env: o.Env,
+		Workspace: o.Workspace, State: o.State, Env: o.Env, Workspaces: workspaces(sources.backend),
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	if o.State != "" && len(candidates) > 1 {
-		return nil, nil, errors.New("--state names the state of one stack, and the settings make several of this path; say which with --workspace")
+		return nil, errors.New("--state names the state of one stack, and the settings make several of this path; say which with --workspace")
 	}
 	for i, c := range candidates {
 		if c.Err == nil && c.Stack.Engine == "plan" {
 			candidates[i].Err = errors.New("its settings ask for the engine plan; this version has only the direct one")
 		}
 	}
-	return settings, candidates, nil
+	return &fleet{settings, candidates, sources}, nil
 }
 
 func settingsOf(o CheckOptions) (*stack.Settings, error) {
@@ -45,10 +53,10 @@ func settingsOf(o CheckOptions) (*stack.Settings, error) {
 	return stack.FindSettings(".")
 }
 
-// Workspaces makes the listing that `workspaces: all` asks for: those of a
+// workspaces makes the listing that `workspaces: all` asks for: those of a
 // stack's backend that have a state. A backend always lists the default one;
 // where there are others, it counts only if its state exists.
-func Workspaces(open func(stack.Stack) (state.Backend, error)) func(context.Context, stack.Stack) ([]string, error) {
+func workspaces(open func(stack.Stack) (state.Backend, error)) func(context.Context, stack.Stack) ([]string, error) {
 	return func(ctx context.Context, s stack.Stack) ([]string, error) {
 		backend, err := open(s)
 		if err != nil {

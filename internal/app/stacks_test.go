@@ -1,4 +1,4 @@
-package app_test
+package app
 
 import (
 	"context"
@@ -8,7 +8,6 @@ import (
 	"slices"
 	"testing"
 
-	"holdfast/internal/app"
 	"holdfast/internal/stack"
 	"holdfast/internal/state"
 )
@@ -53,7 +52,7 @@ func TestWorkspaces(t *testing.T) {
 		{"no listing", folder{with, nil, denied}, nil, nil, true},
 		{"no backend", folder{}, denied, nil, true},
 	} {
-		list := app.Workspaces(func(stack.Stack) (state.Backend, error) { return c.backend, c.open })
+		list := workspaces(func(stack.Stack) (state.Backend, error) { return c.backend, c.open })
 		got, err := list(t.Context(), stack.Stack{})
 		if (err != nil) != c.fails || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)

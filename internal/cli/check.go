@@ -56,6 +56,8 @@ type checkFlags struct {
 	outputs []string
 	verbose bool
 	noColor bool
+	quiet   bool
+	log     string // text or json
 }
 
 func (p *program) check() *cobra.Command {
@@ -72,6 +74,8 @@ func (p *program) check() *cobra.Command {
 	flags.StringVar(&f.Engine, "engine", "auto", "how to find the verdict: auto or direct")
 	flags.IntVar(&f.Parallelism, "parallelism", 0, "how many resources are read at the same time (default 64)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also show what changed and does not count")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
+	flags.StringVar(&f.log, "log-format", "text", "progress as text or json")
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours; NO_COLOR does the same")
 	return cmd
 }
@@ -85,6 +89,8 @@ func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
 	flags.Var(varFlag{&o.Variables, true}, "var-file", "read root variables from `FILE`, relative to the root module; may be repeated")
 	flags.StringVar(&o.Workspace, "workspace", "", "check this workspace instead of the selected one")
 	flags.StringVar(&o.State, "state", "", "check against the state in `FILE` instead of the backend's")
+	flags.StringArrayVar(&o.Selection.Targets, "target", nil, "check only the resource or module at `ADDRESS`; may be repeated")
+	flags.StringArrayVar(&o.Selection.Excludes, "exclude", nil, "leave out the resource or module at `ADDRESS`; may be repeated")
 	flags.DurationVar(&o.ResourceTimeout, "resource-timeout", 5*time.Minute, "the longest that one resource may take")
 	flags.BoolVar(&o.VerifyProviders, "verify-providers", false, "hash the providers again instead of trusting an earlier run's memory")
 	flags.BoolVar(&o.AllowUnlocked, "allow-unlocked-providers", false, "run providers that .terraform.lock.hcl does not vouch for")
@@ -118,7 +124,10 @@ func (p *program) runCheck(cmd *cobra.Command, f *checkFlags, args []string) err
 	if err != nil {
 		return &usageError{cmd.CommandPath(), err}
 	}
-	f.Paths, f.Env = args, p.env
+	if f.log != "text" && f.log != "json" {
+		return &usageError{cmd.CommandPath(), fmt.Errorf("--log-format %q: text or json", f.log)}
+	}
+	f.Paths, f.Env, f.Watch = args, p.env, p.watch(f.quiet, f.log)
 	run, err := app.Check(cmd.Context(), f.CheckOptions)
 	if err != nil {
 		return &usageError{cmd.CommandPath(), err}

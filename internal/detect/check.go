@@ -30,6 +30,8 @@ type Options struct {
 	// ResourceTimeout bounds the check of one resource, and the start of one
 	// provider; 0 means five minutes.
 	ResourceTimeout time.Duration
+	// Selection is the part of the resources to check.
+	Selection drift.Selection
 	// Variables are --var and --var-file, in their order.
 	Variables []config.VarOption
 	// Ignore are the rules by which findings don't count.
@@ -42,7 +44,8 @@ type Options struct {
 type Checker struct {
 	providers *provider.Manager
 	options   Options
-	slots     chan struct{} // one a resource being read
+	limit     *limiter // of resources being read
+	counters  counters
 }
 
 // New makes a checker that gets its providers from m.
@@ -56,12 +59,13 @@ func New(m *provider.Manager, o Options) *Checker {
 	if o.ResourceTimeout <= 0 {
 		o.ResourceTimeout = 5 * time.Minute
 	}
-	return &Checker{providers: m, options: o, slots: make(chan struct{}, o.Parallelism)}
+	return &Checker{providers: m, options: o, limit: newLimiter(o.Parallelism)}
 }
 
 // Run checks stacks side by side and gives their results in the same order.
 func (c *Checker) Run(ctx context.Context, stacks []stack.Stack) []drift.Stack {
 	results := make([]drift.Stack, len(stacks))
+	c.counters.stacks.Add(int64(len(stacks)))
 	slots := make(chan struct{}, c.options.Stacks)
 	var wg sync.WaitGroup
 	for i, s := range stacks {
@@ -69,6 +73,7 @@ func (c *Checker) Run(ctx context.Context, stacks []stack.Stack) []drift.Stack {
 		wg.Go(func() {
 			defer func() { <-slots }()
 			results[i] = c.Check(ctx, s)
+			c.counters.done(results[i])
 		})
 	}
 	wg.Wait()
@@ -153,7 +158,7 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 		if errors.Is(err, state.ErrNone) {
 			return nil, coded("no_state", "%v; if the stack was never applied there is nothing to check, else run terraform init or name the state with --state", err)
 		}
-		return nil, wrapped("state_unreadable", err)
+		return nil, unreadable(err)
 	}
 	decoded, err := state.Decode(raw)
 	if err != nil {
@@ -162,6 +167,18 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 		}}}
 	}
 	return c.newPass(s, source, raw, decoded, tree, lock)
+}
+
+// unreadable is the error of a state that can't be read, or that was read and
+// is not to be trusted: that is a fault of its integrity.
+func unreadable(err error) error {
+	unsound, is := errors.AsType[*state.UnsoundError](err)
+	if !is {
+		return wrapped("state_unreadable", err)
+	}
+	return &codedError{unsound.Code, err, []drift.Integrity{{
+		Code: unsound.Code, Severity: drift.SeverityError, Message: err.Error(),
+	}}}
 }
 
 func (c *Checker) source(s stack.Stack) (state.Source, error) {
@@ -299,7 +316,10 @@ func (p *pass) guardApply(ctx context.Context, last bool) (again bool) {
 		return true
 	case changed:
 		p.doubtAll("state_changing", "the state kept changing during the check; an apply is under way")
-	case lockErr != nil || lock.Changes():
+	case lockErr != nil:
+		p.out.Errors = append(p.out.Errors, drift.Error{Code: "lock_unreadable", Message: p.redact.clean(
+			fmt.Sprintf("whether an apply is under way can't be told: %v", lockErr))})
+	case lock.Changes():
 		p.doubtAll("apply_under_way", holder(lock))
 	}
 	return false

@@ -215,6 +215,49 @@ provider "six" { dir = %q }
 	}
 }
 
+// A configuration that branches on who is calling: the state knows who called
+// when it was applied, and that is not asked.
+func TestIdentityIsReadAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		today string
+		want  drift.Status
+	}{
+		"the same account":         {"222", drift.StatusClean},
+		"another, which has a map": {"111", drift.StatusDrifted},
+		"an unknown one":           {"333", drift.StatusError},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBench(t, providertest.Six, "", aSimple)
+			b.write(t, "rest.tf", fmt.Sprintf(`provider "test" {
+  alias = "who"
+}
+data "aws_caller_identity" "me" {
+  provider = test.who
+}
+locals {
+  worlds = { "222" = %q, "111" = %q }
+}
+provider "test" {
+  dir = local.worlds[data.aws_caller_identity.me.account_id]
+}
+`, b.Dir, t.TempDir())+simpleA)
+			b.SetAccount(t, c.today)
+			b.editState(t, func(doc attrs) {
+				doc["resources"] = append(doc["resources"].([]any), attrs{
+					"mode": "data", "type": "aws_caller_identity", "name": "me", "provider": `provider["` + providertest.Six + `"].who`,
+					"instances": []any{attrs{"schema_version": 0, "attributes": attrs{"id": "222", "account_id": "222"}}},
+				})
+			})
+			result := b.check(t, detect.Options{})
+			if result.Status != c.want {
+				t.Errorf("status %s, want %s: %+v %+v", result.Status, c.want, result.Errors, result.Findings)
+			}
+		})
+	}
+}
+
 // One provider hangs while it starts; a resource of another one refers to its
 // objects.
 func TestHungProviderCostsItsTimeOnce(t *testing.T) {
@@ -267,6 +310,20 @@ func (b *bench) addHungProvider(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, "terraform-provider-hung"), []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
+	var instances []any
+	for i := range 6 {
+		instances = append(instances, attrs{"index_key": i, "schema_version": 0, "attributes": attrs{"id": fmt.Sprint(i)}})
+	}
+	b.editState(t, func(doc attrs) {
+		doc["resources"] = append(doc["resources"].([]any), attrs{
+			"mode": "managed", "type": "test_hung", "name": "x", "provider": `provider["example.com/test/hung"]`, "instances": instances,
+		})
+	})
+}
+
+// editState changes the state file.
+func (b *bench) editState(t *testing.T, edit func(doc attrs)) {
+	t.Helper()
 	raw, err := os.ReadFile(filepath.Join(b.dir, "terraform.tfstate"))
 	if err != nil {
 		t.Fatal(err)
@@ -275,13 +332,7 @@ func (b *bench) addHungProvider(t *testing.T) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		t.Fatal(err)
 	}
-	var instances []any
-	for i := range 6 {
-		instances = append(instances, attrs{"index_key": i, "schema_version": 0, "attributes": attrs{"id": fmt.Sprint(i)}})
-	}
-	doc["resources"] = append(doc["resources"].([]any), attrs{
-		"mode": "managed", "type": "test_hung", "name": "x", "provider": `provider["example.com/test/hung"]`, "instances": instances,
-	})
+	edit(doc)
 	if raw, err = json.Marshal(doc); err != nil {
 		t.Fatal(err)
 	}

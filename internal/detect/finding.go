@@ -39,7 +39,7 @@ type drifted struct {
 // reread looks at every drifted resource once more. One that has changed again
 // was caught in the middle of something: its verdict is given anew.
 func (p *pass) reread(ctx context.Context) {
-	eachInSlot(ctx, p.checker.slots, slices.Clone(p.drifted), func(d drifted) {
+	sideBySide(ctx, p.checker.limit, slices.Clone(p.drifted), func(d drifted) {
 		// A value that can't be handled is check's to tell.
 		stable := false
 		func() {

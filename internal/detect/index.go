@@ -22,6 +22,7 @@ import (
 // addresses that the source uses. A value is decoded when it is asked for.
 type index struct {
 	pass      *pass
+	fresh     map[string]cty.Value            // data sources that were read again, by address
 	resources map[string]map[drift.Key]*entry // by module and resource
 	all       map[string]bool
 }
@@ -37,7 +38,7 @@ type entry struct {
 }
 
 func newIndex(p *pass) *index {
-	return &index{pass: p, resources: map[string]map[drift.Key]*entry{}, all: map[string]bool{}}
+	return &index{pass: p, fresh: map[string]cty.Value{}, resources: map[string]map[drift.Key]*entry{}, all: map[string]bool{}}
 }
 
 func indexKey(module drift.ModuleAddress, resource string) string {
@@ -84,7 +85,7 @@ func (x *index) decode(inst state.Instance) cty.Value {
 		if err != nil {
 			return cty.DynamicVal
 		}
-		return markSensitive(v, nil, inst)
+		return markSensitive(v, nil, inst, originOf(inst))
 	}
 	schemas, err := x.pass.schemas(inst.Provider.Provider)
 	if err != nil {
@@ -102,7 +103,7 @@ func (x *index) decode(inst state.Instance) cty.Value {
 	if err != nil {
 		return cty.DynamicVal
 	}
-	return markSensitive(v, sch.Block, inst)
+	return markSensitive(v, sch.Block, inst, originOf(inst))
 }
 
 func (x *index) typed(inst state.Instance, sch *schema.Schema) (cty.Value, error) {
@@ -174,15 +175,27 @@ func rawState(inst state.Instance) provider.RawState {
 	return provider.RawState{JSON: inst.Attributes, Flat: inst.Flat}
 }
 
-// markSensitive marks what the schema or the state calls sensitive.
-func markSensitive(v cty.Value, b *schema.Block, inst state.Instance) cty.Value {
+// originOf marks the sensitive values of an object of the state.
+func originOf(inst state.Instance) any {
 	origin := untrusted{what: inst.Address.String() + ", a sensitive value of an earlier run in the state"}
+	if inst.Address.Mode == drift.Data {
+		origin.data = inst.Address.String()
+	}
+	return origin
+}
+
+// markSensitive marks what the schema or the state calls sensitive, also with
+// its origin, if there is one to tell.
+func markSensitive(v cty.Value, b *schema.Block, inst state.Instance, origin any) cty.Value {
 	marked, err := cty.Transform(v, func(path cty.Path, v cty.Value) (cty.Value, error) {
 		if len(path) == 0 {
 			return v, nil
 		}
 		if (b != nil && v.Type().IsPrimitiveType() && b.SensitiveAt(path)) || listed(path, inst.Sensitive) {
-			return v.Mark(config.Sensitive).Mark(origin), nil
+			v = v.Mark(config.Sensitive)
+			if origin != nil {
+				v = v.Mark(origin)
+			}
 		}
 		return v, nil
 	})
@@ -197,8 +210,9 @@ func listed(path cty.Path, paths []cty.Path) bool {
 }
 
 // untrusted marks a value from the state that must not decide how a provider
-// is configured: it may have changed, or run out, since it was stored.
-type untrusted struct{ what string }
+// is configured: it may have changed, or run out, since it was stored. data is
+// the address of the data source to read again instead; "" for none.
+type untrusted struct{ what, data string }
 
 // providerValues are the objects of the state for the evaluation of provider
 // blocks: as index, but identity and token data sources, which say who ran
@@ -208,11 +222,16 @@ type providerValues struct{ *index }
 // Instances implements config.Values.
 func (x providerValues) Instances(module drift.ModuleAddress, mode, typeName, name string) map[drift.Key]cty.Value {
 	vals := x.index.Instances(module, mode, typeName, name)
-	if mode != drift.Data || !shortLived(typeName) {
+	if mode != drift.Data {
 		return vals
 	}
 	for key, v := range vals {
-		vals[key] = v.Mark(untrusted{what: "data." + typeName + "." + name + ", which says who ran Terraform when it was last applied"})
+		addr := drift.Address{Module: module, Mode: mode, Type: typeName, Name: name, Key: key}.String()
+		if now, ok := x.fresh[addr]; ok {
+			vals[key] = now
+		} else if shortLived(typeName) {
+			vals[key] = v.Mark(untrusted{what: "data." + typeName + "." + name + ", which says who ran Terraform when it was last applied", data: addr})
+		}
 	}
 	return vals
 }

@@ -64,6 +64,7 @@ type leased struct {
 	err    error
 
 	unknown bool        // err is that its configuration can't be evaluated
+	stale   []string    // err is that it depends on these data sources
 	ready   atomic.Bool // lease and err are settled, and there is a lease
 }
 
@@ -85,8 +86,12 @@ func (p *pass) place() error {
 			continue
 		}
 		addr := moves.Follow(inst.Address)
-		if inst.Address.Mode == drift.Managed {
+		switch {
+		case inst.Address.Mode != drift.Managed:
+		case p.checker.options.Selection.Has(addr.String()):
 			p.subjects = append(p.subjects, &subject{inst: inst, addr: addr})
+		default:
+			p.out.Resources.Skipped++
 		}
 		p.index.add(addr, inst)
 	}
@@ -111,13 +116,19 @@ func (p *pass) lease(ctx context.Context) {
 		}
 		s.lease = l
 	}
-	p.acquireAll(ctx, slices.Collect(maps.Values(p.leases)))
-	// A configuration may depend on objects of another provider that only that
-	// provider can decode. Now it is there.
-	again := slices.DeleteFunc(slices.Collect(maps.Values(p.leases)), func(l *leased) bool { return !l.unknown })
-	if len(again) > 0 && len(again) < len(p.leases) {
+	// A configuration may depend on objects that only another provider can
+	// decode, or on data sources that it has to read: in as many rounds as it
+	// takes.
+	for waiting := slices.Collect(maps.Values(p.leases)); len(waiting) > 0; {
+		p.acquireAll(ctx, waiting)
+		before := len(waiting)
+		waiting = slices.DeleteFunc(waiting, func(l *leased) bool { return l.err == nil || (!l.unknown && len(l.stale) == 0) })
+		owners := p.owners(waiting)
+		if more := p.refresh(ctx, waiting); !more && len(owners) == 0 && len(waiting) == before {
+			break
+		}
+		waiting = append(waiting, owners...)
 		p.providerEval = config.NewEvaluator(p.tree, p.providerInputs)
-		p.acquireAll(ctx, again)
 	}
 	p.settled.Store(true)
 }
@@ -153,6 +164,7 @@ func (p *pass) schemas(source string) (*provider.Schemas, error) {
 }
 
 func (p *pass) acquire(ctx context.Context, l *leased) {
+	l.unknown, l.stale = false, nil
 	ctx, cancel := context.WithTimeout(ctx, p.checker.options.ResourceTimeout)
 	defer cancel()
 	defer func() {
@@ -226,17 +238,13 @@ func (p *pass) configuration(pc drift.ProviderConfig, b *schema.Block) (cty.Valu
 		return cty.NilVal, fmt.Errorf("configuration of %s: %w", pc, err)
 	}
 	v, marks := v.UnmarkDeepWithPaths()
+	if stale := staleness(pc, p.unsettled(pc, marks)); stale != nil {
+		p.leases[pc].stale = stale.addresses
+		return cty.NilVal, stale
+	}
 	for _, at := range marks {
-		if p.overridden(pc, at.Path) {
-			continue
-		}
-		for mark := range at.Marks {
-			if stale, ok := mark.(untrusted); ok {
-				return cty.NilVal, fmt.Errorf("%s: its %s depends on %s; this version can't tell whether that still holds, so nothing was guessed", pc, drift.FormatPath(at.Path), stale.what)
-			}
-			if mark == config.Sensitive {
-				p.redact.addValue(drift.ValueAt(v, at.Path))
-			}
+		if _, ok := at.Marks[config.Sensitive]; ok {
+			p.redact.addValue(drift.ValueAt(v, at.Path))
 		}
 	}
 	if v, err = p.override(pc, b, v); err != nil {
@@ -285,26 +293,24 @@ func (p *pass) checkAll(ctx context.Context) {
 			ready = append(ready, s)
 		}
 	}
-	rest := eachInSlot(ctx, p.checker.slots, ready, func(s *subject) { p.check(ctx, s) })
+	rest := sideBySide(ctx, p.checker.limit, ready, func(s *subject) { p.check(ctx, s) })
 	for _, s := range rest {
 		p.fail(s.addr, "interrupted", ctx.Err())
 	}
 	p.absent()
 }
 
-// eachInSlot calls do for the items of a list side by side, as many at a time
-// as there are slots. It gives back the items that ctx ended before.
-func eachInSlot[T any](ctx context.Context, slots chan struct{}, list []T, do func(T)) (rest []T) {
+// sideBySide calls do for the items of a list, as many at a time as the limiter
+// allows. It gives back the items that ctx ended before.
+func sideBySide[T any](ctx context.Context, limit *limiter, list []T, do func(T)) (rest []T) {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	for i, item := range list {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
+		if limit.acquire(ctx) != nil {
 			return list[i:]
 		}
 		wg.Go(func() {
-			defer func() { <-slots }()
+			defer limit.release()
 			do(item)
 		})
 	}
@@ -320,6 +326,9 @@ func (p *pass) absent() {
 	}
 	imported := map[string]bool{}
 	add := func(addr, action string) {
+		if !p.checker.options.Selection.Has(addr) {
+			return
+		}
 		p.out.Pending = append(p.out.Pending, drift.Pending{Address: addr, Actions: []string{action}, Paths: []string{}})
 	}
 	for _, addr := range p.eval.PendingImports(p.index.has) {

@@ -29,7 +29,8 @@ type outcome struct {
 
 // check gives one subject its verdict and records it.
 func (p *pass) check(ctx context.Context, s *subject) {
-	out, err := p.bounded(ctx, s)
+	out, err := p.patiently(ctx, s)
+	p.checker.counters.resources.Add(1)
 	var unsupported *unsupportedError
 	switch {
 	case errors.As(err, &unsupported):
@@ -41,6 +42,28 @@ func (p *pass) check(ctx context.Context, s *subject) {
 		p.fail(s.addr, codeOf(err), err)
 	default:
 		p.record(s, out)
+	}
+}
+
+// patiently gives the verdict in a place of the limiter that the caller holds. A
+// resource whose API throttles is tried again, later and with fewer beside it.
+func (p *pass) patiently(ctx context.Context, s *subject) (outcome, error) {
+	limit := p.checker.limit
+	for n := 1; ; n++ {
+		out, err := p.bounded(ctx, s)
+		switch {
+		case !isThrottled(err) && !isThrottled(out.refused):
+			limit.answered()
+			return out, err
+		case n == patience:
+			return out, err
+		}
+		limit.throttled()
+		limit.release()
+		goOn := pause(ctx, n)
+		if limit.acquire(context.WithoutCancel(ctx)) != nil || !goOn {
+			return out, err
+		}
 	}
 }
 

@@ -55,14 +55,17 @@ func configName(pc drift.ProviderConfig) string {
 	return name
 }
 
-// overridden reports whether what the source says at a path is of no account.
-func (p *pass) overridden(pc drift.ProviderConfig, at cty.Path) bool {
-	if len(at) == 0 {
-		return false
-	}
-	step, ok := at[0].(cty.GetAttrStep)
-	_, given := p.stack.ProviderOverrides[configName(pc)][step.Name]
-	return ok && given
+// unsettled are the marks of what the settings don't replace.
+func (p *pass) unsettled(pc drift.ProviderConfig, marks []cty.PathValueMarks) []cty.PathValueMarks {
+	given := p.stack.ProviderOverrides[configName(pc)]
+	return slices.DeleteFunc(slices.Clone(marks), func(at cty.PathValueMarks) bool {
+		if len(at.Path) == 0 {
+			return false
+		}
+		step, ok := at.Path[0].(cty.GetAttrStep)
+		_, replaced := given[step.Name]
+		return ok && replaced
+	})
 }
 
 // setArguments puts arguments into the values of a block.

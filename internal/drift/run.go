@@ -106,6 +106,7 @@ type Counts struct {
 	Drifted     int `json:"drifted"`
 	Unsupported int `json:"unsupported"`
 	Errored     int `json:"errored"`
+	Skipped     int `json:"skipped,omitempty"` // left out by --target or --exclude
 }
 
 // State says which state the stack was checked against.

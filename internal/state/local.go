@@ -34,7 +34,10 @@ func (l Local) String() string { return l.Path }
 
 // Read gives the content of the state file. The error of a missing one is
 // ErrNone.
-func (l Local) Read(context.Context) ([]byte, error) {
+func (l Local) Read(ctx context.Context) ([]byte, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	src, err := os.ReadFile(l.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w at %s", ErrNone, l.Path)
@@ -47,7 +50,10 @@ func (l Local) Read(context.Context) ([]byte, error) {
 
 // Lock tells who holds the state's lock; nil when nobody does. Terraform
 // writes what it knows of the holder into a file beside the state.
-func (l Local) Lock(context.Context) (*Lock, error) {
+func (l Local) Lock(ctx context.Context) (*Lock, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	dir, name := filepath.Split(l.Path)
 	src, err := os.ReadFile(filepath.Join(dir, "."+name+".lock.info"))
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,12 +62,13 @@ func (l Local) Lock(context.Context) (*Lock, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the state's lock: %w", err)
 	}
-	return parseLock(src), nil
+	return ParseLock(src), nil
 }
 
-// parseLock reads a lock file. One that is half written is being taken right
-// now, by nobody knows whom.
-func parseLock(src []byte) *Lock {
+// ParseLock reads what Terraform writes of a lock's holder, the same JSON in
+// every backend. One that is half written is being taken right now, by nobody
+// knows whom.
+func ParseLock(src []byte) *Lock {
 	lock := &Lock{}
 	if json.Unmarshal(src, lock) != nil {
 		return &Lock{Operation: "unknown"}
