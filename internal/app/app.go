@@ -3,8 +3,8 @@
 package app
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -38,7 +38,10 @@ func Tool() drift.Tool { return drift.Tool{Name: "holdfast", Version: version()}
 
 // CheckOptions are the choices of one check.
 type CheckOptions struct {
-	Paths           []string // root modules; none means the current folder
+	Paths           []string // root modules, and folders with some below them; none means the current folder
+	Config          string   // the settings file; "" for the holdfast.yaml around the current folder
+	Include         []string // patterns of root modules
+	Exclude         []string
 	Workspace       string
 	State           string // a state file instead of the backend's
 	Engine          string // auto or direct
@@ -61,16 +64,14 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	if o.Engine != "auto" && o.Engine != "direct" {
 		return drift.Run{}, fmt.Errorf("engine %q: this version has only the direct one", o.Engine)
 	}
-	if len(o.Paths) == 0 {
-		o.Paths = []string{"."}
-	}
-	if o.State != "" && len(o.Paths) > 1 {
-		return drift.Run{}, errors.New("--state names the state of one stack; name one path with it")
+	found, err := findStacks(ctx, o)
+	if err != nil {
+		return drift.Run{}, err
 	}
 	if err := o.Selection.Check(); err != nil {
 		return drift.Run{}, err
 	}
-	checker, end, err := newChecker(ctx, o)
+	checker, end, err := newChecker(ctx, o, found)
 	if err != nil {
 		return drift.Run{}, err
 	}
@@ -80,7 +81,7 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	if o.Watch != nil {
 		stop = o.Watch(checker.Progress)
 	}
-	run.Stacks = checkAll(ctx, checker, o)
+	run.Stacks = checkAll(ctx, checker, found.candidates)
 	stop()
 	run.FinishedAt = time.Now().UTC()
 	run.Summary = drift.Summarize(run.Stacks)
@@ -91,7 +92,7 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 }
 
 // newChecker makes a checker with providers of its own, which end ends.
-func newChecker(ctx context.Context, o CheckOptions) (checker *detect.Checker, end func(), err error) {
+func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *detect.Checker, end func(), err error) {
 	cache, err := cacheDir(o.CacheDir)
 	if err != nil {
 		return nil, nil, err
@@ -101,46 +102,46 @@ func newChecker(ctx context.Context, o CheckOptions) (checker *detect.Checker, e
 	// to finish.
 	stop := context.AfterFunc(ctx, providers.Close)
 	checker = detect.New(providers, detect.Options{
-		Parallelism: o.Parallelism, ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
-		Source: newSources().source,
+		Parallelism: cmp.Or(o.Parallelism, found.settings.Concurrency.Reads), Stacks: found.settings.Concurrency.Stacks,
+		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
+		Source: found.sources.source, Ignore: found.settings.Rules(),
 	})
 	return checker, func() { stop(); providers.Close() }, nil
 }
 
 // Diagnose says what a check of each path needs and whether it is there.
 func Diagnose(ctx context.Context, o CheckOptions) ([]detect.Diagnosis, error) {
-	checker, end, err := newChecker(ctx, o)
+	found, err := findStacks(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	checker, end, err := newChecker(ctx, o, found)
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	if len(o.Paths) == 0 {
-		o.Paths = []string{"."}
-	}
 	var list []detect.Diagnosis
-	for _, path := range o.Paths {
-		s, err := stack.Open(path, stack.Options{Workspace: o.Workspace, State: o.State, Env: o.Env})
-		if err != nil {
-			list = append(list, detect.Diagnosis{What: "root module " + path, Message: err.Error()})
+	for _, c := range found.candidates {
+		if c.Err != nil {
+			list = append(list, detect.Diagnosis{What: "root module " + c.Stack.Path, Message: c.Err.Error()})
 			continue
 		}
-		list = append(list, checker.Diagnose(ctx, s)...)
+		list = append(list, checker.Diagnose(ctx, c.Stack)...)
 	}
 	return list, nil
 }
 
-// checkAll opens the stacks and checks those that could be opened.
-func checkAll(ctx context.Context, checker *detect.Checker, o CheckOptions) []drift.Stack {
-	results := make([]drift.Stack, len(o.Paths))
+// checkAll checks the stacks that could be opened.
+func checkAll(ctx context.Context, checker *detect.Checker, candidates []stack.Candidate) []drift.Stack {
+	results := make([]drift.Stack, len(candidates))
 	var stacks []stack.Stack
 	var places []int
-	for i, path := range o.Paths {
-		s, err := stack.Open(path, stack.Options{Workspace: o.Workspace, State: o.State, Env: o.Env})
-		if err != nil {
-			results[i] = detect.Failed(stack.Stack{Path: path, Workspace: "default"}, "stack_unreadable", err)
+	for i, c := range candidates {
+		if c.Err != nil {
+			results[i] = detect.Failed(c.Stack, "stack_unreadable", c.Err)
 			continue
 		}
-		stacks, places = append(stacks, s), append(places, i)
+		stacks, places = append(stacks, c.Stack), append(places, i)
 	}
 	for i, result := range checker.Run(ctx, stacks) {
 		results[places[i]] = result

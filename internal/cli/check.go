@@ -20,15 +20,21 @@ import (
 	"holdfast/internal/report"
 )
 
-const checkHelp = `Check the root modules at the given paths, or in the current folder, for drift:
-what was changed in the real infrastructure, and applying the code again would
-put back. Nothing is changed by a check: no infrastructure, no state, no lock.
+const checkHelp = `Check the root modules in the given folders and below them, or in and below the
+current one, for drift: what was changed in the real infrastructure, and
+applying the code again would put back. Nothing is changed by a check: no
+infrastructure, no state, no lock. Which folders are root modules, and which
+workspaces and variables they have, can be said in holdfast.yaml; holdfast init
+writes one.
 
 The root module must be initialised (terraform init), because its providers are
 run from where that put them, once they match .terraform.lock.hcl.`
 
-const checkExamples = `  # the root module in the current folder
+const checkExamples = `  # the root module in the current folder, or all of a repository
   holdfast check
+
+  # those of production, but for one
+  holdfast check --include 'live/prod/**' --exclude live/prod/legacy
 
   # another one, with the variables that its pipeline uses
   holdfast check infrastructure --var-file=prod.tfvars
@@ -66,7 +72,7 @@ func (p *program) check() *cobra.Command {
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write to `[FORMAT=]FILE` as well; may be repeated")
 	stackFlags(flags, &f.CheckOptions)
 	flags.StringVar(&f.Engine, "engine", "auto", "how to find the verdict: auto or direct")
-	flags.IntVar(&f.Parallelism, "parallelism", 64, "how many resources are read at the same time")
+	flags.IntVar(&f.Parallelism, "parallelism", 0, "how many resources are read at the same time (default 64)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also show what changed and does not count")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
 	flags.StringVar(&f.log, "log-format", "text", "progress as text or json")
@@ -76,6 +82,9 @@ func (p *program) check() *cobra.Command {
 
 // stackFlags are the flags of every command that opens stacks.
 func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
+	flags.StringVar(&o.Config, "config", "", "read the settings from `FILE` instead of the holdfast.yaml in or above the current folder")
+	flags.StringArrayVar(&o.Include, "include", nil, "of the root modules found, only those that match `PATTERN`, as live/**/prod; may be repeated")
+	flags.StringArrayVar(&o.Exclude, "exclude", nil, "leave out folders that match `PATTERN`, and what is below them; may be repeated")
 	flags.Var(varFlag{&o.Variables, false}, "var", "set a root variable, as `NAME=VALUE`; may be repeated")
 	flags.Var(varFlag{&o.Variables, true}, "var-file", "read root variables from `FILE`, relative to the root module; may be repeated")
 	flags.StringVar(&o.Workspace, "workspace", "", "check this workspace instead of the selected one")

@@ -34,6 +34,8 @@ type Options struct {
 	Selection drift.Selection
 	// Variables are --var and --var-file, in their order.
 	Variables []config.VarOption
+	// Ignore are the rules by which findings don't count.
+	Ignore []drift.IgnoreRule
 	// Source opens the state of a stack whose state is not in a local file.
 	Source func(stack.Stack) (state.Source, error)
 }
@@ -85,6 +87,11 @@ const maxPasses = 3
 // Check checks one stack. What goes wrong is in the result.
 func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 	started := time.Now()
+	if s.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, s.Timeout)
+		defer cancel()
+	}
 	var result drift.Stack
 	for n := 1; ; n++ {
 		var again bool
@@ -93,7 +100,8 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 			break
 		}
 	}
-	result.ID, result.Path, result.Workspace = drift.StackID(s.Path, s.Workspace), s.Path, s.Workspace
+	drift.ApplyIgnores(&result, c.options.Ignore, time.Now())
+	result.ID, result.Path, result.Workspace, result.Name = s.ID(), s.Path, s.Workspace, s.Name
 	result.Engine = "direct"
 	result.DurationMS = time.Since(started).Milliseconds()
 	return result
@@ -135,7 +143,7 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 		return nil, wrapped("lock_file_unreadable", err)
 	}
 	load := config.Load
-	if lock.OpenTofu() {
+	if lock.OpenTofu() || s.Tofu {
 		load = config.LoadTofu
 	}
 	tree, err := load(s.Dir, s.DataDir)
@@ -209,7 +217,7 @@ func (c *Checker) variables(s stack.Stack, tree *config.Tree) (map[string]config
 	if err != nil {
 		return nil, err
 	}
-	options = append(options, c.options.Variables...)
+	options = append(append(options, filesOf(s)...), c.options.Variables...)
 	if err := tree.CheckOptions(options); err != nil {
 		return nil, err
 	}
@@ -269,7 +277,7 @@ func failed(s stack.Stack, err error) drift.Stack {
 // Failed is the result of a stack that could not even be opened.
 func Failed(s stack.Stack, code string, err error) drift.Stack {
 	r := failed(s, wrapped(code, err))
-	r.ID, r.Path, r.Workspace, r.Engine = drift.StackID(s.Path, s.Workspace), s.Path, s.Workspace, "direct"
+	r.ID, r.Path, r.Workspace, r.Name, r.Engine = s.ID(), s.Path, s.Workspace, s.Name, "direct"
 	return r
 }
 

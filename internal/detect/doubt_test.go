@@ -49,7 +49,7 @@ func TestStateOfAnotherBackend(t *testing.T) {
 			}
 			result := b.run(t, detect.Options{}, b.dir)[0]
 			codes := errorCodes(result)
-			if result.Status != drift.StatusError || len(codes) != 1 || (codes[0] != "not_initialised" && codes[0] != "backend_unsupported") {
+			if result.Status != drift.StatusError || len(codes) != 1 || !slices.Contains([]string{"not_initialised", "backend_unsupported", "no_state"}, codes[0]) {
 				t.Errorf("status %s, errors %v", result.Status, result.Errors)
 			}
 		})

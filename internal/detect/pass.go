@@ -238,7 +238,7 @@ func (p *pass) configuration(pc drift.ProviderConfig, b *schema.Block) (cty.Valu
 		return cty.NilVal, fmt.Errorf("configuration of %s: %w", pc, err)
 	}
 	v, marks := v.UnmarkDeepWithPaths()
-	if stale := staleness(pc, marks); stale != nil {
+	if stale := staleness(pc, p.unsettled(pc, marks)); stale != nil {
 		p.leases[pc].stale = stale.addresses
 		return cty.NilVal, stale
 	}
@@ -246,6 +246,9 @@ func (p *pass) configuration(pc drift.ProviderConfig, b *schema.Block) (cty.Valu
 		if _, ok := at.Marks[config.Sensitive]; ok {
 			p.redact.addValue(drift.ValueAt(v, at.Path))
 		}
+	}
+	if v, err = p.override(pc, b, v); err != nil {
+		return cty.NilVal, err
 	}
 	p.redact.addSensitive(b, v, nil)
 	conformed, ok := verdict.Conform(b, v)

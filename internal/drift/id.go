@@ -24,6 +24,15 @@ func StackID(path, workspace string) string {
 	return digest("stack", path, workspace)[:idLength]
 }
 
+// NamedStackID tells the stacks of one root module and workspace apart by the
+// names that the settings give them. Without a name it is StackID.
+func NamedStackID(path, workspace, name string) string {
+	if name == "" {
+		return StackID(path, workspace)
+	}
+	return digest("stack", path, workspace, name)[:idLength]
+}
+
 func digest(parts ...string) string {
 	h := sha256.New()
 	writeParts(h, parts...)

@@ -84,7 +84,8 @@ type Stack struct {
 	ID         string      `json:"id"`
 	Path       string      `json:"path"`
 	Workspace  string      `json:"workspace"`
-	Engine     string      `json:"engine"` // direct or plan
+	Name       string      `json:"name,omitempty"` // tells stacks of one root module and workspace apart
+	Engine     string      `json:"engine"`         // direct or plan
 	Status     Status      `json:"status"`
 	DurationMS int64       `json:"duration_ms"`
 	Resources  Counts      `json:"resources"`
@@ -130,6 +131,8 @@ type Finding struct {
 	Cause     json.RawMessage `json:"cause"`
 	Waiver    json.RawMessage `json:"waiver"`
 	Status    FindingStatus   `json:"status"`
+	// IgnoreReason is that of the rule by which the finding is ignored.
+	IgnoreReason string `json:"ignore_reason,omitempty"`
 }
 
 // Counts reports whether the finding counts: unless it is waived or ignored, it

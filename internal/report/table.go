@@ -64,6 +64,9 @@ func (t *table) stack(s drift.Stack) {
 	if s.Workspace != "default" {
 		name += " (" + s.Workspace + ")"
 	}
+	if s.Name != "" {
+		name += " [" + s.Name + "]"
+	}
 	total := s.Resources.Checked + s.Resources.Unsupported + s.Resources.Errored
 	t.line("%s  %s  %s", t.paint(bold, clean(name)), t.status(s.Status),
 		t.paint(faint, fmt.Sprintf("%s in %.1f s", count(total, "resource"), float64(s.DurationMS)/1000)))
@@ -118,6 +121,9 @@ func (t *table) finding(f drift.Finding) {
 	}
 	if f.Status != drift.Open {
 		what += "  " + string(f.Status)
+	}
+	if f.IgnoreReason != "" {
+		what += ": " + clean(f.IgnoreReason)
 	}
 	if f.Certainty == drift.Possible {
 		what += "  possible"

@@ -4,7 +4,6 @@ package stack
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -12,6 +11,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
+
+	"holdfast/internal/drift"
 )
 
 // Stack is one root module, workspace and set of variables.
@@ -21,8 +23,8 @@ type Stack struct {
 	DataDir   string // .terraform, or what TF_DATA_DIR names; absolute
 	Workspace string
 	Backend   string // "local", or the type of backend that init recorded
-	// BackendKnown says that terraform init recorded the backend. Where it did
-	// not, the source must not declare one.
+	// BackendKnown says that the backend is what terraform init recorded, or
+	// what the source and the settings make of it.
 	BackendKnown bool
 	// BackendConfig are the backend's settings, as JSON decodes them.
 	BackendConfig map[string]any
@@ -30,32 +32,61 @@ type Stack struct {
 	// StateNamed says that the user named the state: then the backend is local
 	// whatever the source and terraform init say.
 	StateNamed bool
-	Env        []string
+	Env        []string // the program's, and what the settings add
+
+	// Name tells stacks of one root module and workspace apart; "" for one.
+	Name string
+	// Key is the path that the stack's id is made of: relative to the settings'
+	// folder, so that it is the same wherever the program runs; "" means Path.
+	Key      string
+	Tofu     bool          // the source is meant for OpenTofu
+	VarFiles []string      // absolute; later ones go before earlier ones
+	Engine   string        // auto, direct or plan; "" means what the run says
+	Timeout  time.Duration // for the whole stack; 0 means none of its own
+	// ProviderOverrides are arguments that go before those of provider blocks,
+	// by the configuration's name: aws, or aws.east for an alias.
+	ProviderOverrides map[string]map[string]any
 }
+
+// ID is the same for the same stack tomorrow.
+func (s Stack) ID() string { return drift.NamedStackID(cmp.Or(s.Key, s.Path), s.Workspace, s.Name) }
 
 // Options choose among the stacks of a root module.
 type Options struct {
 	Workspace string // "" for the selected one
 	State     string // a state file to use instead of the backend's
 	Env       []string
+	// BackendConfig goes before the backend block's arguments, as with
+	// -backend-config: NAME=VALUE, or a file.
+	BackendConfig []string
+
+	module *module // the source, where discovery has read it
 }
 
 // Open looks at the root module in a folder. It reads what terraform init and
 // terraform workspace recorded, and changes nothing.
 func Open(path string, o Options) (Stack, error) {
-	dir, err := filepath.Abs(path)
+	dir, err := folderOf(path)
 	if err != nil {
 		return Stack{}, err
 	}
-	info, err := os.Stat(dir)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return Stack{}, fmt.Errorf("%s does not exist", path)
-	case err != nil:
-		return Stack{}, fmt.Errorf("opening the root module: %w", err)
-	case !info.IsDir():
-		return Stack{}, fmt.Errorf("%s is no folder; name the folder of a root module", path)
+	s, err := prepare(path, dir, o)
+	if err != nil {
+		return Stack{}, err
 	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return Stack{}, fmt.Errorf("reading the root module: %w", err)
+	}
+	_, s.Tofu = sourceNames(dir, entries)
+	if err := s.findState(o); err != nil {
+		return Stack{}, err
+	}
+	return s, nil
+}
+
+// prepare is Open up to the workspace, from which other settings may follow.
+func prepare(path, dir string, o Options) (Stack, error) {
 	s := Stack{Path: path, Dir: dir, Env: o.Env, DataDir: filepath.Join(dir, ".terraform")}
 	if data := Getenv(o.Env, "TF_DATA_DIR"); data != "" {
 		s.DataDir = data
@@ -63,13 +94,9 @@ func Open(path string, o Options) (Stack, error) {
 			s.DataDir = filepath.Join(dir, data)
 		}
 	}
-	if s.Workspace, err = s.workspace(o); err != nil {
-		return Stack{}, err
-	}
-	if err := s.findState(o); err != nil {
-		return Stack{}, err
-	}
-	return s, nil
+	var err error
+	s.Workspace, err = s.workspace(o)
+	return s, err
 }
 
 // Getenv looks a variable up in an environment; the last entry counts.
@@ -94,81 +121,14 @@ func (s Stack) workspace(o Options) (string, error) {
 		}
 		ws = cmp.Or(strings.TrimSpace(string(src)), "default")
 	}
-	// Terraform's own rule; it also keeps the name from leading elsewhere.
-	if url.PathEscape(ws) != ws || ws == "." || ws == ".." {
+	if !isWorkspace(ws) {
 		return "", fmt.Errorf("%q is no name of a workspace; terraform workspace list shows them", ws)
 	}
 	return ws, nil
 }
 
-// backendRecord is what terraform init leaves in DATADIR/terraform.tfstate.
-type backendRecord struct {
-	Backend *backend `json:"backend"`
-}
-
-type backend struct {
-	Type   string         `json:"type"`
-	Config map[string]any `json:"config"`
-}
-
-// config is a setting of the backend, or what it is when it isn't set.
-func (b *backend) config(name, otherwise string) string {
-	s, _ := b.Config[name].(string)
-	return cmp.Or(s, otherwise)
-}
-
-func (s *Stack) findState(o Options) error {
-	s.Backend = "local"
-	if s.StateNamed = o.State != ""; s.StateNamed {
-		var err error
-		s.StatePath, err = filepath.Abs(o.State)
-		return err
-	}
-	record, err := s.readBackend()
-	if err != nil {
-		return err
-	}
-	file, workspaces := "terraform.tfstate", "terraform.tfstate.d"
-	if b := record.Backend; b != nil {
-		s.Backend, s.BackendConfig, s.BackendKnown = b.Type, b.Config, true
-		if b.Type == "local" {
-			file = b.config("path", file)
-			workspaces = b.config("workspace_dir", workspaces)
-		}
-	}
-	switch {
-	case s.Backend != "local":
-	case s.Workspace == "default":
-		s.StatePath = s.abs(file)
-	default:
-		s.StatePath = filepath.Join(s.abs(workspaces), s.Workspace, "terraform.tfstate")
-	}
-	return nil
-}
-
-func (s Stack) abs(path string) string {
-	if filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(s.Dir, path)
-}
-
-func (s Stack) readBackend() (backendRecord, error) {
-	path := filepath.Join(s.DataDir, "terraform.tfstate")
-	src, err := os.ReadFile(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return backendRecord{}, nil
-	}
-	if err != nil {
-		return backendRecord{}, fmt.Errorf("reading the backend's record: %w", err)
-	}
-	var record backendRecord
-	err = json.Unmarshal(src, &record)
-	if err == nil && record.Backend != nil && record.Backend.Type == "" {
-		err = errors.New("it names no type of backend")
-	}
-	if err != nil {
-		return backendRecord{}, fmt.Errorf("%s is damaged: %w; run terraform init", path, err)
-	}
-	return record, nil
+// isWorkspace is Terraform's own rule; it also keeps a name from leading
+// elsewhere.
+func isWorkspace(name string) bool {
+	return name != "" && url.PathEscape(name) == name && name != "." && name != ".."
 }
