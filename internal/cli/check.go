@@ -24,8 +24,8 @@ const checkHelp = `Check the root modules at the given paths, or in the current 
 what was changed in the real infrastructure, and applying the code again would
 put back. Nothing is changed by a check: no infrastructure, no state, no lock.
 
-The root module must be initialised (terraform init), because its providers are
-run from where that put them, once they match .terraform.lock.hcl.`
+Providers are run from where terraform init put them, once they match
+.terraform.lock.hcl. One that is missing is installed into Holdfast's own cache.`
 
 const checkExamples = `  # the root module in the current folder
   holdfast check
@@ -63,7 +63,7 @@ func (p *program) check() *cobra.Command {
 	flags.StringVar(&f.format, "format", "table", "output format: table or json")
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write to `[FORMAT=]FILE` as well; may be repeated")
 	stackFlags(flags, &f.CheckOptions)
-	flags.StringVar(&f.Engine, "engine", "auto", "how to find the verdict: auto or direct")
+	flags.StringVar(&f.Engine, "engine", "auto", "how to find the verdict: auto, direct or plan")
 	flags.IntVar(&f.Parallelism, "parallelism", 64, "how many resources are read at the same time")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also show what changed and does not count")
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours; NO_COLOR does the same")
@@ -78,6 +78,8 @@ func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
 	flags.StringVar(&o.State, "state", "", "check against the state in `FILE` instead of the backend's")
 	flags.DurationVar(&o.ResourceTimeout, "resource-timeout", 5*time.Minute, "the longest that one resource may take")
 	flags.BoolVar(&o.VerifyProviders, "verify-providers", false, "hash the providers again instead of trusting an earlier run's memory")
+	flags.StringVar(&o.Terraform, "terraform", "", "the `PROGRAM` of the plan engine and of installing providers; terraform or tofu in the PATH without it")
+	flags.BoolVar(&o.NoInstall, "no-install", false, "do not install a provider that is missing, which is then an error")
 	flags.BoolVar(&o.AllowUnlocked, "allow-unlocked-providers", false, "run providers that .terraform.lock.hcl does not vouch for")
 	flags.StringVar(&o.CacheDir, "cache-dir", "", "keep schemas and hashes in `FOLDER` instead of the user's cache folder")
 }

@@ -29,6 +29,16 @@ type Options struct {
 	// ResourceTimeout bounds the check of one resource, and the start of one
 	// provider; 0 means five minutes.
 	ResourceTimeout time.Duration
+	// Engine says how verdicts are found; "" means Direct.
+	Engine Engine
+	// Terraform names the program of the plan engine, a path or a name; "" means
+	// that of HOLDFAST_TERRAFORM, else terraform or tofu in the stack's PATH.
+	Terraform string
+	// Plans is how many plans are made at the same time; 0 means 2. One takes a
+	// core and a gigabyte with a large provider.
+	Plans int
+	// PlanTimeout bounds one plan; 0 means 30 minutes.
+	PlanTimeout time.Duration
 	// Variables are --var and --var-file, in their order.
 	Variables []config.VarOption
 	// Source opens the state of a stack whose state is not in a local file.
@@ -40,6 +50,7 @@ type Checker struct {
 	providers *provider.Manager
 	options   Options
 	slots     chan struct{} // one a resource being read
+	plans     chan struct{} // one a plan being made
 }
 
 // New makes a checker that gets its providers from m.
@@ -53,7 +64,13 @@ func New(m *provider.Manager, o Options) *Checker {
 	if o.ResourceTimeout <= 0 {
 		o.ResourceTimeout = 5 * time.Minute
 	}
-	return &Checker{providers: m, options: o, slots: make(chan struct{}, o.Parallelism)}
+	if o.Plans <= 0 {
+		o.Plans = 2
+	}
+	if o.PlanTimeout <= 0 {
+		o.PlanTimeout = 30 * time.Minute
+	}
+	return &Checker{providers: m, options: o, slots: make(chan struct{}, o.Parallelism), plans: make(chan struct{}, o.Plans)}
 }
 
 // Run checks stacks side by side and gives their results in the same order.
@@ -88,7 +105,9 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 		}
 	}
 	result.ID, result.Path, result.Workspace = drift.StackID(s.Path, s.Workspace), s.Path, s.Workspace
-	result.Engine = "direct"
+	if result.Engine == "" {
+		result.Engine = string(c.engine())
+	}
 	result.DurationMS = time.Since(started).Milliseconds()
 	return result
 }
@@ -101,11 +120,27 @@ func (c *Checker) pass(ctx context.Context, s stack.Stack, last bool) (result dr
 		return failed(s, err), false
 	}
 	defer p.close()
+	if c.options.Engine == Plan {
+		return p.onlyPlan(ctx, last)
+	}
 	p.lease(ctx)
+	if c.options.Engine == Auto {
+		if again, done := p.fallBack(ctx, last); done {
+			return p.result(), again
+		}
+	}
 	p.checkAll(ctx)
 	p.guardAbsence(ctx)
 	again = p.guardApply(ctx, last)
 	return p.result(), again
+}
+
+// engine is the one that a stack is checked by unless it has to be another.
+func (c *Checker) engine() Engine {
+	if c.options.Engine == Plan {
+		return Plan
+	}
+	return Direct
 }
 
 // open reads a stack's state and source.

@@ -130,7 +130,8 @@ func (p *pass) acquire(ctx context.Context, l *leased) {
 	ctx, cancel := context.WithTimeout(ctx, p.checker.options.ResourceTimeout)
 	defer cancel()
 	l.lease, l.err = p.checker.providers.Acquire(ctx, p.request(l.config.Provider, func(own *schema.Schema) (cty.Value, error) {
-		return p.configuration(l.config, own.Block)
+		v, err := p.configuration(l.config, own.Block)
+		return v, unevaluated(err)
 	}))
 }
 

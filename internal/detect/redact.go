@@ -10,6 +10,8 @@ import (
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"holdfast/internal/drift"
+	"holdfast/internal/drift/schema"
+	"holdfast/internal/provider"
 )
 
 // redactor takes secrets out of messages. What a provider says of an error, or
@@ -35,8 +37,10 @@ func (r *redactor) add(secret string) {
 		return
 	}
 	quoted, _ := json.Marshal(secret)
-	for _, form := range []string{secret, strings.Trim(string(quoted), `"`)} {
-		if !slices.Contains(r.secrets, form) {
+	// Programs break long lines.
+	flowing := strings.Join(strings.Fields(secret), " ")
+	for _, form := range []string{secret, strings.Trim(string(quoted), `"`), flowing} {
+		if len(form) >= shortest && !slices.Contains(r.secrets, form) {
 			r.secrets = append(r.secrets, form)
 		}
 	}
@@ -96,11 +100,8 @@ func (r *redactor) collectInstance(s *subject) {
 	for _, path := range s.inst.Sensitive {
 		r.addValue(drift.ValueAt(v, path))
 	}
-	if s.lease == nil || s.lease.lease == nil {
-		return
-	}
-	sch, err := s.lease.lease.Schemas.Resource(s.inst.Address.Type)
-	if err != nil || sch == nil {
+	sch := r.schemaOf(s)
+	if sch == nil {
 		return
 	}
 	_ = cty.Walk(v, func(path cty.Path, v cty.Value) (bool, error) {
@@ -109,6 +110,24 @@ func (r *redactor) collectInstance(s *subject) {
 		}
 		return true, nil
 	})
+}
+
+// schemaOf is the schema of a subject's type, where its provider's schemas are
+// at hand.
+func (r *redactor) schemaOf(s *subject) *schema.Schema {
+	var schemas *provider.Schemas
+	if s.lease != nil && s.lease.lease != nil {
+		schemas = s.lease.lease.Schemas
+	} else if cached, ok := r.pass.schemaCache.Load(s.inst.Provider.Provider); ok {
+		schemas = cached.(*provider.Schemas)
+	} else {
+		return nil
+	}
+	sch, err := schemas.Resource(s.inst.Address.Type)
+	if err != nil {
+		return nil
+	}
+	return sch
 }
 
 // secretName reports whether an environment variable holds a credential.
