@@ -37,6 +37,9 @@ type Options struct {
 	// Plans is how many plans are made at the same time; 0 means 2. One takes a
 	// core and a gigabyte with a large provider.
 	Plans int
+	// TempDir is where plans are kept while they are read; "" means the system's
+	// folder for such things. Nobody else can read them there.
+	TempDir string
 	// PlanTimeout bounds one plan; 0 means 30 minutes.
 	PlanTimeout time.Duration
 	// Variables are --var and --var-file, in their order.

@@ -78,7 +78,7 @@ func (p *pass) makePlan(ctx context.Context) (*terraform.Plan, error) {
 	if err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp("", "holdfast-plan-")
+	dir, err := os.MkdirTemp(p.checker.options.TempDir, "holdfast-plan-")
 	if err != nil {
 		return nil, fmt.Errorf("no folder for the plan: %w", err)
 	}
