@@ -278,6 +278,10 @@ func (j *judgement) replacing() []cty.Path {
 	return paths
 }
 
+// replaces reports whether the plan makes a new object. Then it has defaults
+// again that nobody asked for, which are not pending.
+func (j *judgement) replaces() bool { return j.change.Change.Is("delete", "create") }
+
 // pending is what the plan would change beyond the drift.
 func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 	if j.change == nil || j.planned == cty.NilVal {
@@ -289,7 +293,7 @@ func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 	}
 	pending := drift.Pending{Address: addr, Actions: []string{"update"}}
 	for _, path := range wanted {
-		if slices.ContainsFunc(drifted, path.Equals) {
+		if slices.ContainsFunc(drifted, path.Equals) || j.replaces() && !j.sets(path) {
 			continue
 		}
 		pending.Paths = append(pending.Paths, drift.FormatPath(path))
@@ -300,7 +304,7 @@ func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 	switch {
 	case len(pending.Paths) > 0:
 		return []drift.Pending{pending}
-	case len(drifted) == 0 && j.change.Change.Is("delete", "create"): // asked for by replace_triggered_by
+	case len(drifted) == 0 && j.replaces(): // asked for by replace_triggered_by
 		return []drift.Pending{{Address: addr, Actions: replaced(), Paths: []string{}}}
 	}
 	return nil
