@@ -244,10 +244,23 @@ func (j *judgement) sets(path cty.Path) bool {
 	if !ok || !j.configured[step.Name] {
 		return false
 	}
+	return !drift.IsEmpty(drift.ValueAt(j.source(), path))
+}
+
+// source is what the source evaluates to, with the applied values of other
+// resources.
+func (j *judgement) source() cty.Value {
 	if j.evaluated == cty.NilVal {
 		j.evaluated, _ = j.pass.eval.Source(j.subject.addr, j.schema.Block).Value.UnmarkDeep()
 	}
-	return !drift.IsEmpty(drift.ValueAt(j.evaluated, path))
+	return j.evaluated
+}
+
+// follows reports whether the plan changes what is at path only because another
+// resource will change: it is not known before the apply, and with that resource
+// as it was applied the source says what is live.
+func (j *judgement) follows(path cty.Path) bool {
+	return !drift.ValueAt(j.planned, path).IsWhollyKnown() && verdict.Says(drift.ValueAt(j.source(), path), drift.ValueAt(j.live, path))
 }
 
 // describe fills in a finding, as the direct engine does.
@@ -293,7 +306,7 @@ func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 	}
 	pending := drift.Pending{Address: addr, Actions: []string{"update"}}
 	for _, path := range wanted {
-		if slices.ContainsFunc(drifted, path.Equals) || j.replaces() && !j.sets(path) {
+		if slices.ContainsFunc(drifted, path.Equals) || j.replaces() && !j.sets(path) || j.follows(path) {
 			continue
 		}
 		pending.Paths = append(pending.Paths, drift.FormatPath(path))
@@ -301,13 +314,10 @@ func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 			pending.Actions = replaced()
 		}
 	}
-	switch {
-	case len(pending.Paths) > 0:
-		return []drift.Pending{pending}
-	case len(drifted) == 0 && j.replaces(): // asked for by replace_triggered_by
-		return []drift.Pending{{Address: addr, Actions: replaced(), Paths: []string{}}}
+	if len(pending.Paths) == 0 {
+		return nil
 	}
-	return nil
+	return []drift.Pending{pending}
 }
 
 // configAddress is an address without keys: its place in the source.
