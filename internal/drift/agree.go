@@ -188,7 +188,7 @@ func opinionOf(all map[string]*Opinion, address string) Opinion {
 // disagreement compares two opinions. A resource that an engine could not check
 // is never agreed on.
 func disagreement(address string, direct, plan Opinion) (Disagreement, bool) {
-	d := Disagreement{Address: address, Direct: direct, Plan: plan}
+	d := Disagreement{Address: address, Direct: direct.hiding(plan), Plan: plan.hiding(direct)}
 	unchecked := func(o Opinion) bool { return o.Verdict == "error" || o.Verdict == "unsupported" }
 	switch {
 	case unchecked(direct) || unchecked(plan) || direct.Verdict != plan.Verdict || !sameChanges(direct.Changes, plan.Changes):
@@ -199,6 +199,21 @@ func disagreement(address string, direct, plan Opinion) (Disagreement, bool) {
 		return d, false
 	}
 	return d, true
+}
+
+// hiding is the opinion without the values that the other side calls sensitive.
+func (o Opinion) hiding(other Opinion) Opinion {
+	changes := slices.Clone(o.Changes)
+	for i, c := range changes {
+		related := func(d Change) bool {
+			return d.Sensitive && (strings.HasPrefix(c.Path, d.Path) || strings.HasPrefix(d.Path, c.Path))
+		}
+		if slices.ContainsFunc(other.Changes, related) {
+			changes[i].Expected, changes[i].Actual = nil, nil
+		}
+	}
+	o.Changes = changes
+	return o
 }
 
 func sameChanges(a, b []Change) bool {

@@ -87,6 +87,28 @@ func TestVerifyDisagrees(t *testing.T) {
 	}
 }
 
+// TestVerifyHides: what one side calls sensitive is not shown of the other side
+// either, nor what is inside it.
+func TestVerifyHides(t *testing.T) {
+	t.Parallel()
+	direct, plan := checked(), checked()
+	plan.Findings[0].Changes = []Change{
+		{Path: "name", Expected: json.RawMessage(`"not-a-real-name"`)},
+		{Path: "name[0].inside", Actual: json.RawMessage(`"not-a-real-name"`)},
+		{Path: "size", Actual: json.RawMessage("7")},
+	}
+	out, err := json.Marshal(Verify(direct, plan))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(out), "not-a-real") || !strings.Contains(string(out), "7") {
+		t.Errorf("%s", out)
+	}
+	if string(plan.Findings[0].Changes[0].Expected) != `"not-a-real-name"` {
+		t.Error("the result itself was changed")
+	}
+}
+
 // TestVerifyFailed: two engines that both failed agree on nothing.
 func TestVerifyFailed(t *testing.T) {
 	t.Parallel()
