@@ -16,7 +16,7 @@ func JudgePlan(ctx context.Context, c *Checker, s stack.Stack, doc []byte) (drif
 		return drift.Stack{}, err
 	}
 	defer p.close()
-	p.loadSchemas() //nolint:contextcheck // as in checkByPlan
+	p.loadSchemas()
 	plan, err := terraform.DecodePlan(doc)
 	if err != nil {
 		return drift.Stack{}, err

@@ -1,6 +1,7 @@
 package detect
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -37,7 +38,7 @@ func (p *pass) checkByPlan(ctx context.Context, last bool) (again bool, err erro
 		return false, err
 	}
 	p.out.Engine = string(Plan)
-	p.judgeAll(plan)
+	p.judgeAll(plan) //nolint:contextcheck // as above
 	p.guardPlanAbsence(plan)
 	return p.guardPlanApply(ctx, last), nil
 }
@@ -47,8 +48,7 @@ func planCode(err error) string {
 	if errors.Is(err, terraform.ErrNotFound) {
 		return "terraform_missing"
 	}
-	var coded *codedError
-	if errors.As(err, &coded) {
+	if coded, ok := errors.AsType[*codedError](err); ok {
 		return coded.code
 	}
 	if code := codeOf(err); code != "failed" {
@@ -213,7 +213,7 @@ func (p *pass) guardPlanApply(ctx context.Context, last bool) (again bool) {
 		return p.guardApply(ctx, last)
 	}
 	raw, err := p.source.Read(ctx)
-	return !last && err == nil && string(raw) != string(p.raw)
+	return !last && err == nil && !bytes.Equal(raw, p.raw)
 }
 
 // guardPlanAbsence is guardAbsence with what the plan knows: the data sources

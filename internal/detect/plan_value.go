@@ -2,6 +2,7 @@ package detect
 
 import (
 	"encoding/json"
+	"slices"
 
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
@@ -73,38 +74,37 @@ func withUnknown(v cty.Value, mask any) cty.Value {
 	}
 	switch m := mask.(type) {
 	case map[string]any:
-		if !ty.IsObjectType() && !ty.IsMapType() {
-			return v
+		if ty.IsObjectType() || ty.IsMapType() {
+			return unknownMembers(v, m)
 		}
-		vals := v.AsValueMap()
-		for name, inner := range m {
-			if elem, ok := vals[name]; ok {
-				vals[name] = withUnknown(elem, inner)
-			} else if anyTrue(inner) && ty.IsMapType() {
-				vals = with(vals, name, cty.UnknownVal(ty.ElementType()))
-			}
-		}
-		return schema.Named(ty, vals)
 	case []any:
-		if !ty.IsListType() && !ty.IsTupleType() {
-			return v
+		if ty.IsListType() || ty.IsTupleType() {
+			vals := v.AsValueSlice()
+			for i := range min(len(vals), len(m)) {
+				vals[i] = withUnknown(vals[i], m[i])
+			}
+			return schema.Collect(ty, vals)
 		}
-		vals := v.AsValueSlice()
-		for i := range min(len(vals), len(m)) {
-			vals[i] = withUnknown(vals[i], m[i])
-		}
-		return schema.Collect(ty, vals)
 	}
 	return v
 }
 
-// with adds a member to a map that may be nil.
-func with(vals map[string]cty.Value, name string, v cty.Value) map[string]cty.Value {
+// unknownMembers is withUnknown for an object or a map, which may lack a member
+// that is unknown.
+func unknownMembers(v cty.Value, mask map[string]any) cty.Value {
+	ty := v.Type()
+	vals := v.AsValueMap()
 	if vals == nil {
 		vals = map[string]cty.Value{}
 	}
-	vals[name] = v
-	return vals
+	for name, inner := range mask {
+		if elem, ok := vals[name]; ok {
+			vals[name] = withUnknown(elem, inner)
+		} else if anyTrue(inner) && ty.IsMapType() {
+			vals[name] = cty.UnknownVal(ty.ElementType())
+		}
+	}
+	return schema.Named(ty, vals)
 }
 
 func anyTrue(mask any) bool {
@@ -118,11 +118,7 @@ func anyTrue(mask any) bool {
 			}
 		}
 	case []any:
-		for _, inner := range m {
-			if anyTrue(inner) {
-				return true
-			}
-		}
+		return slices.ContainsFunc(m, anyTrue)
 	}
 	return false
 }

@@ -3,6 +3,7 @@ package detect
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -322,9 +323,9 @@ func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 
 // configAddress is an address without keys: its place in the source.
 func configAddress(addr drift.Address) string {
-	prefix := ""
+	var b strings.Builder
 	for _, step := range addr.Module {
-		prefix += "module." + step.Name + "."
+		b.WriteString("module." + step.Name + ".")
 	}
-	return prefix + addr.Resource()
+	return b.String() + addr.Resource()
 }

@@ -55,8 +55,9 @@ func TestEnvironment(t *testing.T) {
 	if env := (CLI{Env: given}).environment(); getenv(env, "TF_DATA_DIR") != "/theirs" {
 		t.Errorf("without a data folder of ours: %v", env)
 	}
-	install := CLI{Env: given}.forInstall("/scratch")
-	if got := getenv(install.environment(), "TF_PLUGIN_CACHE_DIR"); got != filepath.Join("/scratch", "cache") {
+	scratch := t.TempDir()
+	install := CLI{Env: given}.forInstall(scratch)
+	if got := getenv(install.environment(), "TF_PLUGIN_CACHE_DIR"); got != filepath.Join(scratch, "cache") {
 		t.Errorf("an install would write to the plugin cache %s", got)
 	}
 }

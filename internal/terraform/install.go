@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 )
 
@@ -58,13 +59,7 @@ func (c CLI) Install(ctx context.Context, p Package, root string) error {
 // process at a time only.
 func (c CLI) forInstall(scratch string) CLI {
 	c.Dir, c.DataDir = scratch, filepath.Join(scratch, "data")
-	var env []string
-	for _, entry := range c.Env {
-		if !strings.HasPrefix(entry, "TF_PLUGIN_CACHE_DIR=") {
-			env = append(env, entry)
-		}
-	}
-	c.Env = append(env, "TF_PLUGIN_CACHE_DIR="+filepath.Join(scratch, "cache"))
+	c.Env = append(slices.Clone(c.Env), "TF_PLUGIN_CACHE_DIR="+filepath.Join(scratch, "cache")) // the last one counts
 	return c
 }
 

@@ -42,7 +42,7 @@ func (e *CommandError) Unwrap() error { return e.Err }
 func (c CLI) run(ctx context.Context, cmd command) ([]byte, error) {
 	name := strings.TrimSuffix(filepath.Base(c.Binary), ".exe") + " " + cmd.args[0]
 	var stdout, stderr bytes.Buffer
-	child := exec.CommandContext(ctx, c.Binary, cmd.args...) //nolint:gosec // the program is the user's choice
+	child := exec.CommandContext(ctx, c.Binary, cmd.args...)
 	child.Dir, child.Env, child.Stdout, child.Stderr = cmd.dir, cmd.env, &stdout, &stderr
 	child.WaitDelay = c.Grace
 	if c.Grace == 0 {

@@ -139,7 +139,7 @@ func TestRealFails(t *testing.T) {
 const awsSource = "registry.terraform.io/hashicorp/aws"
 
 // lockedAWS is the provider that the example's lock file names.
-func lockedAWS(t *testing.T, tools lab.Tools) terraform.Package {
+func lockedAWS(t *testing.T) terraform.Package {
 	t.Helper()
 	src, err := os.ReadFile(filepath.Join("..", "..", "examples", "device-tokens", ".terraform.lock.hcl"))
 	if err != nil {
@@ -182,7 +182,7 @@ func configured(t *testing.T, mirror string) []string {
 func TestInstall(t *testing.T) {
 	t.Parallel()
 	tools := lab.Need(t)
-	p := lockedAWS(t, tools)
+	p := lockedAWS(t)
 	root := filepath.Join(t.TempDir(), "providers")
 	c := terraform.CLI{Binary: tools.Terraform, Env: configured(t, tools.Mirror)}
 	var wg sync.WaitGroup
@@ -209,7 +209,7 @@ func TestInstall(t *testing.T) {
 func TestInstallFails(t *testing.T) {
 	t.Parallel()
 	tools := lab.Need(t)
-	p := lockedAWS(t, tools)
+	p := lockedAWS(t)
 	for name, c := range map[string]struct {
 		env  []string
 		edit func(*terraform.Package)
