@@ -7,6 +7,7 @@ import (
 	"github.com/zclconf/go-cty/cty"
 	ctyjson "github.com/zclconf/go-cty/cty/json"
 
+	"holdfast/internal/drift"
 	"holdfast/internal/drift/schema"
 )
 
@@ -205,4 +206,24 @@ func text(raw json.RawMessage) string {
 	var s string
 	_ = json.Unmarshal(raw, &s)
 	return s
+}
+
+// sameDocument reports whether two strings hold the same JSON, however it is
+// laid out.
+func sameDocument(a, b cty.Value) bool {
+	isText := func(v cty.Value) bool { return v.IsKnown() && !v.IsNull() && v.Type() == cty.String }
+	if !isText(a) || !isText(b) {
+		return false
+	}
+	document := func(v cty.Value) (cty.Value, error) {
+		raw := []byte(v.AsString())
+		ty, err := ctyjson.ImpliedType(raw)
+		if err != nil {
+			return cty.NilVal, err
+		}
+		return ctyjson.Unmarshal(raw, ty)
+	}
+	x, errX := document(a)
+	y, errY := document(b)
+	return errX == nil && errY == nil && drift.Equal(x, y)
 }

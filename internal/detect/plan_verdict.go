@@ -261,7 +261,11 @@ func (j *judgement) source() cty.Value {
 // resource will change: it is not known before the apply, and with that resource
 // as it was applied the source says what is live.
 func (j *judgement) follows(path cty.Path) bool {
-	return !drift.ValueAt(j.planned, path).IsWhollyKnown() && verdict.Says(drift.ValueAt(j.source(), path), drift.ValueAt(j.live, path))
+	if drift.ValueAt(j.planned, path).IsWhollyKnown() {
+		return false
+	}
+	said, is := drift.ValueAt(j.source(), path), drift.ValueAt(j.live, path)
+	return verdict.Says(said, is) || sameDocument(said, is)
 }
 
 // describe fills in a finding, as the direct engine does.
@@ -292,8 +296,7 @@ func (j *judgement) replacing() []cty.Path {
 	return paths
 }
 
-// replaces reports whether the plan makes a new object. Then it has defaults
-// again that nobody asked for, which are not pending.
+// replaces reports whether the plan makes a new object.
 func (j *judgement) replaces() bool { return j.change.Change.Is("delete", "create") }
 
 // pending is what the plan would change beyond the drift.
@@ -305,9 +308,12 @@ func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 	if j.subject.inst.Tainted {
 		return []drift.Pending{{Address: addr, Actions: replaced(), Paths: []string{}}}
 	}
+	// Planned with something unknown, or from nothing, a provider has ideas about
+	// what the source doesn't set. That is nobody's code.
+	loose := j.replaces() || slices.ContainsFunc(wanted, j.follows)
 	pending := drift.Pending{Address: addr, Actions: []string{"update"}}
 	for _, path := range wanted {
-		if slices.ContainsFunc(drifted, path.Equals) || j.replaces() && !j.sets(path) || j.follows(path) {
+		if slices.ContainsFunc(drifted, path.Equals) || j.follows(path) || loose && !j.sets(path) {
 			continue
 		}
 		pending.Paths = append(pending.Paths, drift.FormatPath(path))

@@ -43,12 +43,12 @@ func TestCommands(t *testing.T) {
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	given := []string{
-		"HOME=/home/u", "TF_VAR_a=1", "TF_CLI_CONFIG_FILE=/rc", "TF_DATA_DIR=/theirs", "AWS_PROFILE=p",
+		"HOME=/h", "TF_VAR_a=1", "TF_CLI_CONFIG_FILE=/rc", "TF_DATA_DIR=/theirs", "AWS_PROFILE=p",
 		"TF_CLI_ARGS=-refresh=false", "TF_CLI_ARGS_plan=-target=a.b", "TF_LOG=trace", "TF_LOG_PATH=/log", "TF_LOG_PROVIDER=trace",
 		"TF_WORKSPACE=prod", "TF_REATTACH_PROVIDERS={}", "TF_PLUGIN_CACHE_DIR=/cache",
 	}
 	own := []string{"TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1"}
-	want := append([]string{"HOME=/home/u", "TF_VAR_a=1", "TF_CLI_CONFIG_FILE=/rc", "AWS_PROFILE=p", "TF_PLUGIN_CACHE_DIR=/cache"}, own...)
+	want := append([]string{"HOME=/h", "TF_VAR_a=1", "TF_CLI_CONFIG_FILE=/rc", "AWS_PROFILE=p", "TF_PLUGIN_CACHE_DIR=/cache"}, own...)
 	if diff := cmp.Diff(append(slices.Clone(want), "TF_DATA_DIR=/ours"), CLI{Env: given, DataDir: "/ours"}.environment()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
