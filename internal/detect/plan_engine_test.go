@@ -375,3 +375,33 @@ func TestPlanSaysNothing(t *testing.T) {
 		t.Errorf("errors (-want +got):\n%s", diff)
 	}
 }
+
+// TestWhatFollows: a is to be replaced because of drift, so its id is not known
+// before the apply. That b will change with it is no pending code; that c's code
+// was changed is.
+func TestWhatFollows(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, providertest.Six, `resource "test_simple" "a" { name = "n" }
+resource "test_simple" "b" {
+  name = "b"
+  note = test_simple.a.id
+}
+resource "test_simple" "c" {
+  name = "c"
+  note = "new ${test_simple.a.id}"
+}
+`,
+		resource{Type: "test_simple", Name: "a", Attributes: attrs{"name": "n"}},
+		resource{Type: "test_simple", Name: "b", Attributes: attrs{"name": "b", "note": "a"}},
+		resource{Type: "test_simple", Name: "c", Attributes: attrs{"name": "c", "note": "old a"}})
+	b.Edit(t, "test_simple", "a", func(o attrs) { o["name"] = "changed" })
+	direct, plan := b.check(t, detect.Options{}), b.check(t, planOptions(t))
+	sameVerdicts(t, direct, plan)
+	want := []drift.Pending{{Address: "test_simple.c", Actions: []string{"update"}, Paths: []string{"note"}}}
+	if diff := cmp.Diff(want, plan.Pending); diff != "" {
+		t.Errorf("pending (-want +got):\n%s", diff)
+	}
+	if len(plan.Findings) != 1 || !plan.Findings[0].Changes[0].RequiresReplace {
+		t.Errorf("findings: %+v", plan.Findings)
+	}
+}
