@@ -140,6 +140,26 @@ func TestMissingProviderIsInstalled(t *testing.T) {
 	}
 	u.untouched(t)
 	u.AssertReadOnly(t)
+
+	// A state named by hand, and another workspace's.
+	o.State = filepath.Join(t.TempDir(), "named.tfstate")
+	if err := os.Rename(filepath.Join(u.dir, "terraform.tfstate"), o.State); err != nil {
+		t.Fatal(err)
+	}
+	if s := u.check(t, o); s.Status != drift.StatusClean || s.Resources.Checked != 1 || s.State.Source != o.State {
+		t.Errorf("by a named state: status %s, %+v", s.Status, s.Errors)
+	}
+	place := filepath.Join(u.dir, "terraform.tfstate.d", "prod")
+	if err := os.MkdirAll(place, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(o.State, filepath.Join(place, "terraform.tfstate")); err != nil {
+		t.Fatal(err)
+	}
+	o.State, o.Workspace = "", "prod"
+	if s := u.check(t, o); s.Status != drift.StatusClean || s.Resources.Checked != 1 || s.Workspace != "prod" {
+		t.Errorf("another workspace: status %s, %+v", s.Status, s.Errors)
+	}
 }
 
 // TestMissingProviderIsNowhere: offline, the error says what is missing, what
