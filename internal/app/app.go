@@ -44,7 +44,7 @@ type CheckOptions struct {
 	Exclude         []string
 	Workspace       string
 	State           string // a state file instead of the backend's
-	Engine          string // auto, direct or plan
+	Engine          string // auto, direct or plan; "" for what the settings say, else auto
 	Terraform       string // the program of the plan engine; "" to look for one
 	NoInstall       bool   // never install a provider that is missing
 	Variables       []config.VarOption
@@ -109,7 +109,7 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 		Parallelism: cmp.Or(o.Parallelism, found.settings.Concurrency.Reads), Stacks: found.settings.Concurrency.Stacks,
 		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
 		Source: found.sources.source, Ignore: found.settings.Rules(),
-		Engine: detect.Engine(o.Engine), Terraform: o.Terraform,
+		Terraform: o.Terraform,
 	})
 	return checker, func() { stop(); providers.Close() }, nil
 }

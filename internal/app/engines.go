@@ -11,7 +11,7 @@ import (
 )
 
 func checkEngine(name string) error {
-	if !slices.Contains(detect.Engines(), detect.Engine(name)) {
+	if name != "" && !slices.Contains(detect.Engines(), detect.Engine(name)) {
 		return fmt.Errorf("engine %q: there are auto, direct and plan", name)
 	}
 	return nil

@@ -71,7 +71,7 @@ func (p *program) check() *cobra.Command {
 	flags.StringVar(&f.format, "format", "table", "output format: table or json")
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write to `[FORMAT=]FILE` as well; may be repeated")
 	stackFlags(flags, &f.CheckOptions)
-	flags.StringVar(&f.Engine, "engine", "auto", "how to find the verdict: auto, direct or plan")
+	flags.StringVar(&f.Engine, "engine", "", "how to find the verdict: auto, direct or plan (default auto)")
 	flags.IntVar(&f.Parallelism, "parallelism", 0, "how many resources are read at the same time (default 64)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also show what changed and does not count")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")

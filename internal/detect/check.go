@@ -4,6 +4,7 @@ package detect
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,7 +33,8 @@ type Options struct {
 	ResourceTimeout time.Duration
 	// Selection is the part of the resources to check.
 	Selection drift.Selection
-	// Engine says how verdicts are found; "" means Direct.
+	// Engine says how verdicts are found; "" means as the stack says, and Direct
+	// where it doesn't.
 	Engine Engine
 	// Terraform names the program of the plan engine, a path or a name; "" means
 	// that of HOLDFAST_TERRAFORM, else terraform or tofu in the stack's PATH.
@@ -123,7 +125,7 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 	drift.ApplyIgnores(&result, c.options.Ignore, time.Now())
 	result.ID, result.Path, result.Workspace, result.Name = s.ID(), s.Path, s.Workspace, s.Name
 	if result.Engine == "" {
-		result.Engine = string(c.engine())
+		result.Engine = string(c.firstChoice(s))
 	}
 	result.DurationMS = time.Since(started).Milliseconds()
 	return result
@@ -147,11 +149,11 @@ func (c *Checker) look(ctx context.Context, s stack.Stack, last bool) (result dr
 		return failed(s, err), false
 	}
 	defer p.close()
-	if c.options.Engine == Plan {
+	if c.engine(s) == Plan {
 		return p.onlyPlan(ctx, last)
 	}
 	p.lease(ctx)
-	if c.options.Engine == Auto {
+	if c.engine(s) == Auto {
 		if again, done := p.fallBack(ctx, last); done {
 			return p.result(), again
 		}
@@ -162,9 +164,14 @@ func (c *Checker) look(ctx context.Context, s stack.Stack, last bool) (result dr
 	return p.result(), again
 }
 
-// engine is the one that a stack is checked by unless it has to be another.
-func (c *Checker) engine() Engine {
-	if c.options.Engine == Plan {
+// engine is how a stack is to be checked.
+func (c *Checker) engine(s stack.Stack) Engine {
+	return cmp.Or(c.options.Engine, Engine(s.Engine), Direct)
+}
+
+// firstChoice is the engine that checks a stack unless another one has to.
+func (c *Checker) firstChoice(s stack.Stack) Engine {
+	if c.engine(s) == Plan {
 		return Plan
 	}
 	return Direct
