@@ -46,8 +46,9 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: ## get what tests, demo and benchmark need: Terraform, the AWS provider, moto
+setup: ## get what tests, demo and benchmark need: Terraform, the AWS provider, moto, Azurite
 	@scripts/setup
+	@scripts/setup-azurite
 
 .PHONY: build
 build: ## build bin/holdfast

@@ -1,12 +1,14 @@
 package app
 
 import (
-	"fmt"
-
 	"holdfast/internal/stack"
 	"holdfast/internal/state"
+	"holdfast/internal/state/azurerm"
+	"holdfast/internal/state/gcs"
+	"holdfast/internal/state/hcp"
 	"holdfast/internal/state/http"
 	"holdfast/internal/state/locate"
+	"holdfast/internal/state/pull"
 	"holdfast/internal/state/s3"
 )
 
@@ -15,17 +17,20 @@ import (
 type sources struct {
 	buckets  s3.Pool
 	backends map[string]func(state.Settings) (state.Backend, error)
-	// other opens the state of a stack whose backend is not in the table.
-	other func(stack.Stack) (state.Source, error)
 }
 
 // newSources makes the table of all backends that Holdfast reads by itself.
 func newSources() *sources {
-	s := &sources{other: unsupported}
+	s := &sources{}
 	s.backends = map[string]func(state.Settings) (state.Backend, error){
 		"local": backend(state.NewLocal),
 		"s3":    backend(s.buckets.New),
 		"http":  backend(http.New),
+
+		"azurerm": azurerm.New,
+		"gcs":     gcs.New,
+		"remote":  hcp.NewRemote,
+		"cloud":   hcp.NewCloud,
 	}
 	return s
 }
@@ -43,30 +48,32 @@ func backend[B state.Backend](open func(state.Settings) (B, error)) func(state.S
 
 // source opens the state of a stack, for detect.
 func (s *sources) source(st stack.Stack) (state.Source, error) {
-	if s.backends[st.Backend] == nil {
-		return s.other(st)
-	}
 	b, err := s.backend(st)
 	if err != nil {
 		return nil, err
+	}
+	// A state that was named need not be the one that the folder is initialised for.
+	if s.backends[st.Backend] != nil && !st.StateNamed {
+		b = pull.Decrypt(b, settings(st))
 	}
 	return b.State(st.Workspace), nil
 }
 
 // backend opens the backend of a stack, with the states of all its workspaces.
+// What is not in the table is left to terraform itself.
 func (s *sources) backend(st stack.Stack) (state.Backend, error) {
 	open := s.backends[st.Backend]
 	if open == nil {
-		return nil, fmt.Errorf("the workspaces of a backend %q can't be listed; name them", st.Backend)
+		open = pull.New
 	}
-	return open(state.Settings{Config: st.BackendConfig, Dir: st.Dir, Env: st.Env})
+	return open(settings(st))
+}
+
+func settings(st stack.Stack) state.Settings {
+	return state.Settings{Config: st.BackendConfig, Dir: st.Dir, Env: st.Env}
 }
 
 // locator finds what --state names.
 func (s *sources) locator(env []string) locate.Locator {
 	return locate.Locator{Schemes: locate.Standard(&s.buckets), Env: env}
-}
-
-func unsupported(st stack.Stack) (state.Source, error) {
-	return nil, fmt.Errorf("its state is in the backend %q, which this version can't read; pull it with `terraform state pull > FILE` and check with --state FILE", st.Backend)
 }

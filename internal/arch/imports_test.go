@@ -62,6 +62,7 @@ var outside = map[string]string{
 	"google.golang.org/protobuf":     "internal/provider",
 	"github.com/spf13/cobra":         "internal/cli",
 	"github.com/spf13/pflag":         "internal/cli",
+	"github.com/Azure":               "internal/state",
 }
 
 // never are pairs of which the first must not reach the second, over any number
@@ -69,7 +70,11 @@ var outside = map[string]string{
 var never = map[string][]string{
 	"internal/detect": {"internal/resolve", "internal/queue", "internal/server"},
 	"internal/drift":  {"os/exec", "net", "net/http", "database/sql"},
-	"cmd/holdfast":    {lab, "github.com/hashicorp/terraform-plugin-go"},
+	"cmd/holdfast": {
+		lab, "github.com/hashicorp/terraform-plugin-go",
+		// Servers and clients that tests alone use, with all that they bring along.
+		"github.com/fsouza/fake-gcs-server", "cloud.google.com/go/storage", "github.com/hashicorp/go-tfe",
+	},
 }
 
 // pure is the part that does no input or output, and what it therefore does not

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"holdfast/internal/state"
+	"holdfast/internal/state/azurerm"
+	"holdfast/internal/state/gcs"
 	"holdfast/internal/state/http"
 	"holdfast/internal/state/s3"
 )
@@ -19,6 +21,9 @@ func Standard(buckets *s3.Pool) map[string]Opener {
 		"s3":    func(p Place, env []string) (Store, string, error) { return openS3(buckets, p, env) },
 		"http":  openHTTP,
 		"https": openHTTP,
+
+		"gs":      openGCS,
+		"azurerm": openAzure,
 	}
 }
 
@@ -45,6 +50,45 @@ func openS3(buckets *s3.Pool, p Place, env []string) (Store, string, error) {
 	}
 	bucket, err := buckets.Bucket(state.Settings{Config: config, Env: env})
 	return bucket, p.Key, err
+}
+
+// settings takes the host for one setting of a backend and the options for others.
+// Credentials are none of them; instead says how to give those.
+func settings(p Place, host string, options []string, instead string) (map[string]any, error) {
+	config := map[string]any{host: p.Host}
+	for name, value := range p.Options {
+		if !slices.Contains(options, name) {
+			return nil, fmt.Errorf("%q is no option of %s://; the options are %s; to sign in, %s", name, p.Scheme, strings.Join(options, ", "), instead)
+		}
+		config[name] = value
+	}
+	return config, nil
+}
+
+func openGCS(p Place, env []string) (Store, string, error) {
+	config, err := settings(p, "bucket", []string{"impersonate_service_account"}, "sign in with gcloud, or set GOOGLE_CREDENTIALS")
+	if err != nil {
+		return nil, "", err
+	}
+	if p.Key == "" {
+		return nil, "", fmt.Errorf("it names no object; write gs://%s/OBJECT, or gs://%[1]s/**/*.tfstate for all", p.Host)
+	}
+	bucket, err := gcs.Open(state.Settings{Config: config, Env: env})
+	return bucket, p.Key, err
+}
+
+func openAzure(p Place, env []string) (Store, string, error) {
+	config, err := settings(p, "storage_account_name",
+		[]string{"environment", "tenant_id", "client_id", "use_azuread_auth", "use_msi", "use_oidc"}, "sign in with az, or set ARM_ACCESS_KEY or ARM_SAS_TOKEN")
+	if err != nil {
+		return nil, "", err
+	}
+	name, key, _ := strings.Cut(p.Key, "/")
+	if config["container_name"] = name; key == "" || isPattern(name) {
+		return nil, "", fmt.Errorf("it names no container and key; write azurerm://%s/CONTAINER/KEY, or azurerm://%[1]s/CONTAINER/** for all", p.Host)
+	}
+	container, err := azurerm.Open(state.Settings{Config: config, Env: env})
+	return container, key, err
 }
 
 func openHTTP(p Place, env []string) (Store, string, error) {
