@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -57,5 +58,50 @@ func TestWorkspaces(t *testing.T) {
 		if (err != nil) != c.fails || !slices.Equal(got, c.want) {
 			t.Errorf("%s: %q, %v; want %q", c.name, got, err, c.want)
 		}
+	}
+}
+
+// All workspaces of a stack in S3 are found as terraform init left it, and, with
+// nothing initialised, by the backend's configuration in the settings: that gives
+// the very same states.
+func TestAllWorkspacesInS3(t *testing.T) {
+	t.Parallel()
+	s := newInS3(t, "use_lockfile=true")
+	settings := filepath.Join(filepath.Dir(s.Dir), stack.SettingsFile)
+	write := func(text string) {
+		if err := os.WriteFile(settings, []byte("version: 1\n"+text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	states := func() map[string]string {
+		found, err := findStacks(t.Context(), CheckOptions{Config: settings, Paths: []string{s.Dir}, Env: s.Env()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]string{}
+		for _, c := range found.candidates {
+			if c.Err != nil {
+				t.Fatal(c.Err)
+			}
+			source, err := found.sources.source(c.Stack)
+			if err != nil {
+				t.Fatal(err)
+			}
+			content, err := source.Read(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got[c.Stack.Workspace] = source.String() + string(content)
+		}
+		return got
+	}
+	write("defaults: {workspaces: all}\n")
+	initialised := states()
+	if err := os.RemoveAll(filepath.Join(s.Dir, ".terraform")); err != nil {
+		t.Fatal(err)
+	}
+	write("defaults:\n  workspaces: all\n  backend_config: [bucket=states, region=us-east-1, use_lockfile=true]\n")
+	if fresh := states(); len(initialised) != 2 || initialised["default"] == "" || initialised["prod"] == "" || !maps.Equal(fresh, initialised) {
+		t.Errorf("initialised %v, not initialised %v", slices.Sorted(maps.Keys(initialised)), slices.Sorted(maps.Keys(fresh)))
 	}
 }

@@ -34,7 +34,7 @@ const checkExamples = `  # the root module in the current folder, or all of a re
   holdfast check
 
   # those of production, but for one
-  holdfast check --include 'live/prod/**' --skip live/prod/legacy
+  holdfast check --include-dir 'live/prod/**' --exclude-dir live/prod/legacy
 
   # another one, with the variables that its pipeline uses
   holdfast check infrastructure --var-file=prod.tfvars
@@ -83,8 +83,8 @@ func (p *program) check() *cobra.Command {
 // stackFlags are the flags of every command that opens stacks.
 func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
 	flags.StringVar(&o.Config, "config", "", "read the settings from `FILE` instead of the holdfast.yaml in or above the current folder")
-	flags.StringArrayVar(&o.Include, "include", nil, "of the root modules found, only those that match `PATTERN`, as live/**/prod; may be repeated")
-	flags.StringArrayVar(&o.Exclude, "skip", nil, "leave out folders that match `PATTERN`, and what is below them; may be repeated")
+	flags.StringArrayVar(&o.Include, "include-dir", nil, "of the root modules found, only those that match `PATTERN`, as live/**/prod; may be repeated")
+	flags.StringArrayVar(&o.Exclude, "exclude-dir", nil, "leave out folders that match `PATTERN`, and what is below them; may be repeated")
 	flags.Var(varFlag{&o.Variables, false}, "var", "set a root variable, as `NAME=VALUE`; may be repeated")
 	flags.Var(varFlag{&o.Variables, true}, "var-file", "read root variables from `FILE`, relative to the root module; may be repeated")
 	flags.StringVar(&o.Workspace, "workspace", "", "check this workspace instead of the selected one")
