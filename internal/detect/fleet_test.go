@@ -30,7 +30,7 @@ func recordedFleet(t *testing.T) *lab.Fleet {
 	t.Helper()
 	tools := lab.Need(t)
 	aFleet.once.Do(func() {
-		source := lab.DeviceTokens("../../examples/device-tokens")
+		source := lab.SharedDeviceTokens("../../examples/device-tokens")
 		aFleet.fleet, aFleet.err = lab.RecordFleet(context.Background(), tools, source, filepath.Join(theBed.dir, "fleet"), nil)
 	})
 	if aFleet.err != nil {

@@ -18,6 +18,7 @@ import (
 type FleetSource struct {
 	Module    string // the root module to apply, once
 	Variables string // the content of its terraform.tfvars, with Mark in it
+	Override  string // the content of an override file beside it; may be empty
 	// Mark is part of every name that the module gives. Its last four
 	// characters are the stack's number: "fleet0000".
 	Mark string
@@ -60,7 +61,10 @@ func RecordFleet(ctx context.Context, tools Tools, source FleetSource, dir strin
 	if err != nil {
 		return nil, err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "terraform.tfvars"), []byte(source.Variables), 0o600); err != nil {
+	err = errors.Join(
+		os.WriteFile(filepath.Join(dir, "terraform.tfvars"), []byte(source.Variables), 0o600),
+		os.WriteFile(filepath.Join(dir, "fleet_override.tf"), []byte(source.Override), 0o600))
+	if err != nil {
 		return nil, fmt.Errorf("record a fleet: %w", err)
 	}
 	if err := stack.Apply(ctx); err != nil {
@@ -239,10 +243,24 @@ func (f *Fleet) widened(items int) ([]byte, error) {
 	return json.MarshalIndent(state, "", "  ")
 }
 
-// DeviceTokens is the device-token example as a fleet's source. module is where
-// it is.
+// DeviceTokens is the device-token example as a fleet's source; module is where
+// it is. Its provider block puts the environment into default_tags, so every
+// stack has a provider configuration of its own.
 func DeviceTokens(module string) FleetSource {
 	return FleetSource{Module: module, Variables: "environment = \"fleet0000\"\n", Mark: "fleet0000", Hashed: deploymentTrigger}
+}
+
+// SharedDeviceTokens is the same with default_tags that all stacks have in
+// common: all stacks of an account have one provider configuration.
+func SharedDeviceTokens(module string) FleetSource {
+	source := DeviceTokens(module)
+	source.Override = `provider "aws" {
+  default_tags {
+    tags = { ManagedBy = "terraform" }
+  }
+}
+`
+	return source
 }
 
 // deploymentTrigger is the text whose hash triggers the example's deployment:

@@ -18,7 +18,8 @@ type ReplayOptions struct {
 	// Rate is how many requests a second are answered, with a burst of a tenth
 	// of a second; more are refused with the service's throttling error. 0: all.
 	Rate float64
-	// ThrottleEvery refuses every n-th request so. 0: none.
+	// ThrottleEvery refuses every n-th request of an action so: AWS counts by
+	// action too. 0: none.
 	ThrottleEvery int
 	// CutAfter cuts every connection from the n-th request on. 0: never.
 	CutAfter int
@@ -42,10 +43,11 @@ type Replay struct {
 	members map[Number]bool // nil: any
 	known   knownCalls
 	limit   limiter
-	total   atomic.Int64 // requests ever
 	cut     atomic.Bool
 
 	mu      sync.Mutex
+	total   int            // requests ever
+	asked   map[string]int // the same by action
 	label   string
 	counter map[string]*counter
 	unknown UnknownRequestError
@@ -68,7 +70,7 @@ func NewReplay(recording *Recording, o ReplayOptions) (*Replay, error) {
 	}
 	p := &Replay{
 		options: o, closing: make(chan struct{}), answers: map[string]*replayed{},
-		limit: limiter{rate: o.Rate}, counter: map[string]*counter{"": newCounter()},
+		limit: limiter{rate: o.Rate}, counter: map[string]*counter{"": newCounter()}, asked: map[string]int{},
 	}
 	for account, stacks := range o.Fleet {
 		if p.members == nil {
@@ -162,15 +164,15 @@ func (p *Replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler)
 	}
-	refused, cut := p.admit()
+	n, err := p.restore(r, body)
+	asked := p.known.get(r, body)
+	refused, cut := p.admit(asked.request)
 	if p.options.Latency > 0 {
 		p.wait(r, p.options.Latency)
 	}
 	if cut {
 		panic(http.ErrAbortHandler) // net/http then closes the connection
 	}
-	n, err := p.restore(r, body)
-	asked := p.known.get(r, body)
 	if refused {
 		Throttling.answer(w, asked.request)
 		return
@@ -192,16 +194,15 @@ func (p *Replay) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // admit counts a request and says whether to refuse it or to cut it off.
-func (p *Replay) admit() (refused, cut bool) {
-	nth := p.total.Add(1)
+func (p *Replay) admit(asked Request) (refused, cut bool) {
 	now := time.Now()
-	cut = p.cut.Load() || p.options.CutAfter > 0 && nth >= int64(p.options.CutAfter)
-	refused = p.options.ThrottleEvery > 0 && nth%int64(p.options.ThrottleEvery) == 0
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if !p.limit.allow(now) {
-		refused = true
-	}
+	p.total++
+	name := asked.Service + " " + asked.Action
+	p.asked[name]++
+	cut = p.cut.Load() || p.options.CutAfter > 0 && p.total >= p.options.CutAfter
+	refused = !p.limit.allow(now) || p.options.ThrottleEvery > 0 && p.asked[name]%p.options.ThrottleEvery == 0
 	c := p.counter[p.label]
 	c.arrive(now)
 	switch {
