@@ -70,29 +70,37 @@ func (r *Renaming) Rename(text []byte, n Number) []byte { return r.compile(text)
 // whose it was. A text that names two stacks is an error: no request does.
 func (r *Renaming) restore(text []byte, n *Number) error {
 	for _, v := range r.values {
-		for at := 0; ; at += len(v.value) {
-			next := bytes.Index(text[at:], []byte(v.prefix))
-			if next < 0 || at+next+len(v.value) > len(text) {
-				break
-			}
-			at += next
-			end := text[at+len(v.prefix) : at+len(v.value)]
-			number, ok := v.number(end)
-			if !ok {
-				continue
-			}
-			of := &n.Stack
-			if v.account {
-				of = &n.Account
-			}
-			if *of != None && *of != number {
-				return fmt.Errorf("it names both %s and another one", v.value[:len(v.prefix)]+string(end))
-			}
-			*of = number
-			copy(end, v.value[len(v.prefix):])
+		of := &n.Stack
+		if v.account {
+			of = &n.Account
+		}
+		if err := v.restore(text, of); err != nil {
+			return err
 		}
 	}
 	return nil
+}
+
+func (v renamed) restore(text []byte, of *int) error {
+	for at := 0; ; {
+		next := bytes.Index(text[at:], []byte(v.prefix))
+		if next < 0 || at+next+len(v.value) > len(text) {
+			return nil
+		}
+		at += next
+		end := text[at+len(v.prefix) : at+len(v.value)]
+		number, ok := v.number(end)
+		if !ok {
+			at++ // a value may begin inside of what only looked like one
+			continue
+		}
+		if *of != None && *of != number {
+			return fmt.Errorf("it names both %s%s and another one", v.prefix, end)
+		}
+		*of = number
+		copy(end, v.value[len(v.prefix):])
+		at += len(v.value)
+	}
 }
 
 // number reads the end of a value.
