@@ -172,8 +172,9 @@ func sameRequests(t *testing.T, plan, check lab.Counts) {
 	}
 }
 
-// TestThrottledFleet refuses every fourth request as AWS does when there are too
-// many. Nothing may be left out, and nothing found that is not there.
+// TestThrottledFleet refuses every fourth request of an action, as AWS does when
+// there are too many. Nothing may be left out, nothing found that is not there,
+// and fewer requests may come a second than when none is refused.
 func TestThrottledFleet(t *testing.T) {
 	t.Parallel()
 	f := recordedFleet(t)
@@ -181,17 +182,30 @@ func TestThrottledFleet(t *testing.T) {
 	for i := range 8 {
 		numbers, all = append(numbers, lab.Number{Stack: i, Account: lab.None}), append(all, i)
 	}
-	p := replay(t, f.Recording, lab.ReplayOptions{
-		Latency: 5 * time.Millisecond, ThrottleEvery: 4, Renaming: f.Renaming, Fleet: map[int][]int{lab.None: all},
-	})
-	for _, result := range checkFleet(t, detect.Options{}, members(t, f, p, numbers...)) {
-		if result.Status != drift.StatusClean || result.Resources.Checked != 20 {
-			t.Errorf("%s: %s, %d checked, %v %v", result.Path, result.Status, result.Resources.Checked, result.Findings, result.Errors)
+	o := lab.ReplayOptions{Latency: 5 * time.Millisecond, Renaming: f.Renaming, Fleet: map[int][]int{lab.None: all}}
+	check := func(every int) lab.Counts {
+		o.ThrottleEvery = every
+		p := replay(t, f.Recording, o)
+		for _, result := range checkFleet(t, detect.Options{}, members(t, f, p, numbers...)) {
+			if result.Status != drift.StatusClean || result.Resources.Checked != 20 {
+				t.Errorf("%s: %s, %d checked, %v %v", result.Path, result.Status, result.Resources.Checked, result.Findings, result.Errors)
+			}
 		}
+		return p.Counts("")
 	}
-	c := p.Counts("")
-	if c.Throttled < c.Requests/5 {
-		t.Errorf("only %d of %d requests were refused", c.Throttled, c.Requests)
+	calm, busy := check(0), check(4)
+	if busy.Throttled < busy.Requests/5 || busy.Answered() != calm.Answered() {
+		t.Errorf("of %d requests %d were refused and %d answered, instead of %d", busy.Requests, busy.Throttled, busy.Answered(), calm.Answered())
 	}
-	t.Logf("%d requests, %d refused, per %v: %v", c.Requests, c.Throttled, lab.Tick, c.PerTick)
+	if rate(busy) > rate(calm)*2/3 {
+		t.Errorf("%.0f answers a second though many requests are refused, %.0f when none is", rate(busy), rate(calm))
+	}
+	t.Logf("%.0f answers a second, %.0f when none is refused", rate(busy), rate(calm))
+}
+
+// rate is how many requests a second got their answer, from the first to the
+// last.
+func rate(c lab.Counts) float64 {
+	first := slices.IndexFunc(c.PerTick, func(n int) bool { return n > 0 })
+	return float64(c.Answered()) / (float64(len(c.PerTick)-first) * lab.Tick.Seconds())
 }

@@ -50,11 +50,12 @@ what the API answered to a plan and to a check was recorded. Every other stack
 has the same source and a state with names and ids of its own. A replay proxy
 answers for all of them from memory, each request %v after it came; both tools
 talk to the same proxy, on the same machine. All stacks of an account have the
-same provider configuration, unless said otherwise. The proxy's
-CPU time is not counted as theirs, but it takes its share of the %d cores. All %d stacks are in one account,
-so a listing (of KMS's aliases) tells of all of them, to both tools, in one page.
+same provider configuration, unless said otherwise. The proxy's CPU time is not
+counted as theirs, but it takes its share of the %d cores. All %d stacks are in
+one account, so a listing (of KMS's aliases) tells of all of them, to both tools,
+in one page.
 
-Medians of %d rounds; in each, every line ran once, one after the other. CPU time
+Medians over %d round(s); in each, every line ran once, one after the other. CPU time
 is that of all processes of the tool, its providers among them. "All processes" is
 their resident memory added up, so shared pages count more than once.
 
@@ -89,12 +90,12 @@ func (b *fleetBench) perStack(name string, stacks int) (wall, cpu time.Duration)
 func (b *fleetBench) fleetTable(w *bytes.Buffer) {
 	baseWall, baseCPU := b.perStack(baseline, b.sample)
 	fmt.Fprintf(w, "\n## Many stacks\n\nOne process of `holdfast check` over all the stacks, with its defaults.\n\n")
-	fmt.Fprintf(w, "| | wall | CPU | wall a stack | of the plan's | CPU a stack | of the plan's | all processes | its own process |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	fmt.Fprintf(w, "| | wall | CPU | wall a stack | of the plan's | CPU a stack | of the plan's | of the CPU the providers' | all processes | its own process |\n|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
 	row := func(what, name string, stacks int) {
 		m := medians(b.results[name])
 		wall, cpu := b.perStack(name, stacks)
-		fmt.Fprintf(w, "| %s | %.3f s | %.3f s | %.4f s | %s | %.4f s | %s | %d MiB | %d MiB |\n", what, m.wall.Seconds(), m.cpu.Seconds(),
-			wall.Seconds(), fraction(ratio(wall, baseWall)), cpu.Seconds(), fraction(ratio(cpu, baseCPU)), m.peak/mib, m.own/mib)
+		fmt.Fprintf(w, "| %s | %.3f s | %.3f s | %.4f s | %s | %.4f s | %s | %.3f s | %d MiB | %d MiB |\n", what, m.wall.Seconds(), m.cpu.Seconds(),
+			wall.Seconds(), fraction(ratio(wall, baseWall)), cpu.Seconds(), fraction(ratio(cpu, baseCPU)), m.providers.Seconds(), m.peak/mib, m.own/mib)
 	}
 	row(fmt.Sprintf("`terraform plan -refresh-only`, %d stacks, %d at a time", b.sample, b.atATime), baseline, b.sample)
 	for _, n := range b.numSizes {
