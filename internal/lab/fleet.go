@@ -80,7 +80,10 @@ func RecordFleet(ctx context.Context, tools Tools, source FleetSource, dir strin
 		}
 	}
 	f = &Fleet{Stack: stack, Recording: recorder.Recording(), source: source}
-	return f, f.learn(ctx)
+	if err := f.learn(ctx); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // learn finds out what differs between stacks.
@@ -293,5 +296,5 @@ func deploymentTrigger(state []byte) ([]string, error) {
 // Wide is a stack with as many log groups as one asks Fleet.Widen for. root is
 // the repository's root folder.
 func Wide(root string) FleetSource {
-	return FleetSource{Module: filepath.Join(root, "internal/lab/testdata/wide"), Variables: "items = 1\n", Mark: "item0000"}
+	return FleetSource{Module: filepath.Join(root, "internal", "lab", "testdata", "wide"), Variables: "items = 1\n", Mark: "item0000"}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
@@ -166,9 +167,7 @@ func (r *Recorder) ask(request *http.Request, body []byte) (*answer, error) {
 
 func (a *answer) write(w http.ResponseWriter, body []byte) {
 	header := w.Header()
-	for name, values := range a.header {
-		header[name] = values
-	}
+	maps.Copy(header, a.header)
 	header.Set("Content-Length", fmt.Sprint(len(body)))
 	w.WriteHeader(a.status)
 	_, _ = w.Write(body) // fails only when the client has gone

@@ -257,7 +257,8 @@ func (p *Replay) restore(r *http.Request, body []byte) (Number, error) {
 		return n, err
 	}
 	r.URL.Path, r.URL.RawPath, r.URL.RawQuery = plain, string(path), string(query)
-	return n, p.settle(&n, accountOf(r))
+	err = p.settle(&n, accountOf(r))
+	return n, err
 }
 
 // settle takes the account from who signed the request and holds what the
