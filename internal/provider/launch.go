@@ -67,7 +67,7 @@ func Start(ctx context.Context, l Launch) (*Client, error) {
 		RunnerFunc: func(_ hclog.Logger, cmd *exec.Cmd, tmpDir string) (runner.Runner, error) {
 			socketDir = tmpDir
 			cmd.Path, cmd.Args, cmd.Dir = l.Binary, []string{l.Binary}, l.Dir
-			cmd.Env = append(frugal(l.Name, l.Env), cmd.Env...)
+			cmd.Env = append(append([]string(nil), l.Env...), cmd.Env...)
 			cmd.Stdin = nil // go-plugin would hand ours down
 			return newRunner(proc, cmd)
 		},
