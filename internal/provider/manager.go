@@ -213,7 +213,7 @@ func (m *Manager) start(ctx context.Context, pkg Package, r Request) (*Client, e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)() //nolint:contextcheck // Close ends every start
-	client, err := Start(ctx, Launch{Name: pkg.Source, Binary: pkg.Binary, Dir: r.Where.Dir, Env: r.Env})
+	client, err := Start(ctx, Launch{Name: pkg.Source, Binary: pkg.Binary, Dir: r.Where.Dir, Env: frugal(pkg.Source, r.Env)})
 	if err != nil {
 		return nil, err
 	}
