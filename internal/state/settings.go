@@ -19,6 +19,10 @@ func (s Settings) Text(name string) (string, error) {
 		return strconv.FormatBool(v), nil
 	case float64:
 		return strconv.FormatFloat(v, 'f', -1, 64), nil
+	case int:
+		return strconv.Itoa(v), nil
+	case int64:
+		return strconv.FormatInt(v, 10), nil
 	case fmt.Stringer: // a number that was decoded as such
 		return v.String(), nil
 	}

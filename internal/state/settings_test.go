@@ -16,10 +16,10 @@ import (
 func TestSettings(t *testing.T) {
 	t.Parallel()
 	s := state.Settings{Config: map[string]any{
-		"text": "x", "null": nil, "yes": true, "yes_text": "true", "number": 5.0, "exact": json.Number("7"), "number_text": "12",
+		"text": "x", "null": nil, "yes": true, "yes_text": "true", "number": 5.0, "int": 6, "int64": int64(8), "exact": json.Number("7"), "number_text": "12",
 		"list": []any{"a", "b"}, "object": map[string]any{"k": "v"}, "block": []any{map[string]any{"k": "v"}}, "no_block": []any{},
 	}}
-	for name, want := range map[string]string{"text": "x", "null": "", "absent": "", "yes": "true", "number": "5", "exact": "7"} {
+	for name, want := range map[string]string{"text": "x", "null": "", "absent": "", "yes": "true", "number": "5", "int": "6", "int64": "8", "exact": "7"} {
 		if got, err := s.Text(name); err != nil || got != want {
 			t.Errorf("%s: %q, %v", name, got, err)
 		}

@@ -354,6 +354,49 @@ func TestExplained(t *testing.T) {
 	}
 }
 
+// A role that can't be assumed is told apart from a state that can't be read.
+func TestRoleRefused(t *testing.T) {
+	t.Parallel()
+	sts := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte("<ErrorResponse><Error><Type>Sender</Type><Code>AccessDenied</Code><Message>not authorized to perform: sts:AssumeRole</Message></Error></ErrorResponse>"))
+	}))
+	t.Cleanup(sts.Close)
+	url, s := listening(t)
+	block := map[string]any{
+		"bucket": "b", "key": "k", "region": "us-east-1", "access_key": canaryKey, "secret_key": canarySecret,
+		"endpoints": map[string]any{"s3": url, "sts": sts.URL}, "role_arn": "arn:aws:iam::111111111111:role/states",
+	}
+	_, err := open(t, block).State("default").Read(t.Context())
+	if err == nil || !strings.Contains(err.Error(), "assuming the role: AccessDenied") || !strings.Contains(err.Error(), "allow sts:AssumeRole") {
+		t.Errorf("got %v", err)
+	}
+	if len(s.requests) > 0 {
+		t.Error("the state was asked for without the role")
+	}
+}
+
+// What a program for credentials prints is not shown, even where it is wrong.
+func TestProgramFails(t *testing.T) {
+	t.Parallel()
+	for program, want := range map[string]string{
+		`echo canarySecret`: "is no credentials",
+		`echo '{"Version":2,"AccessKeyId":"canaryKey","SecretAccessKey":"canarySecret"}'`: "is no credentials",
+		`echo canarySecret >&2; exit 7`: "exit status 7",
+	} {
+		home := t.TempDir()
+		write(t, home, ".aws/config", "[profile p]\nregion=eu-west-1\ncredential_process="+program+"\n")
+		b, err := s3.New(state.Settings{Config: map[string]any{"bucket": "b", "key": "k", "profile": "p"}, Env: []string{"HOME=" + home, "PATH=" + os.Getenv("PATH")}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = b.State("default").Read(t.Context())
+		if err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), "profile p") || strings.Contains(err.Error(), "canary") {
+			t.Errorf("%s: %v", program, err)
+		}
+	}
+}
+
 func TestSettingsRefused(t *testing.T) {
 	t.Parallel()
 	for want, more := range map[string]map[string]any{

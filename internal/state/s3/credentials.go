@@ -114,7 +114,8 @@ func (c chain) ofProfileSource(p *config.SharedConfig) (aws.CredentialsProvider,
 	case p.LoginSession != "":
 		return nil, fmt.Errorf("the AWS profile %s signs in with `aws login`, which writes to its cache; export its credentials with `aws configure export-credentials`", p.Profile)
 	case p.CredentialProcess != "":
-		return processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(c.process(p.CredentialProcess))), nil
+		provider := processcreds.NewProviderCommand(processcreds.NewCommandBuilderFunc(c.command(p.CredentialProcess)))
+		return process{provider, p.Profile}, nil
 	case c.settings.FirstEnv("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI") != "":
 		return c.container()
 	}
@@ -134,8 +135,27 @@ func (c chain) named(p *config.SharedConfig) (aws.CredentialsProvider, error) {
 	return nil, fmt.Errorf("the AWS profile %s has an unknown credential_source; it is Environment, Ec2InstanceMetadata or EcsContainer", p.Profile)
 }
 
-// process builds the command of credential_process, in the stack's environment.
-func (c chain) process(line string) func(context.Context) (*exec.Cmd, error) {
+// process are the credentials that a program prints. The SDK's error has all that
+// was printed in it, credentials too.
+type process struct {
+	aws.CredentialsProvider
+	profile string
+}
+
+func (p process) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	found, err := p.CredentialsProvider.Retrieve(ctx)
+	if err == nil || ctx.Err() != nil {
+		return found, err
+	}
+	reason := "what it printed is no credentials in version 1 of the format"
+	if exit, is := errors.AsType[*exec.ExitError](err); is {
+		reason = exit.Error()
+	}
+	return found, &credentialsError{fmt.Sprintf(": credential_process of the profile %s: %s", p.profile, reason)}
+}
+
+// command builds the command of credential_process, in the stack's environment.
+func (c chain) command(line string) func(context.Context) (*exec.Cmd, error) {
 	return func(ctx context.Context) (*exec.Cmd, error) {
 		shell := []string{"sh", "-c"}
 		if runtime.GOOS == "windows" {
@@ -217,14 +237,16 @@ func (c chain) machine() (aws.CredentialsProvider, error) {
 // metadataPatience is how long the EC2 metadata service may take to answer.
 const metadataPatience = time.Second
 
-// errNoCredentials says that none were found anywhere.
-var errNoCredentials = errors.New("no AWS credentials were found")
+// credentialsError says that none were found anywhere, or why none were given.
+type credentialsError struct{ reason string }
+
+func (e *credentialsError) Error() string { return "no AWS credentials were found" + e.reason }
 
 // none are no credentials; to be told only when some are needed.
 type none struct{}
 
 func (none) Retrieve(context.Context) (aws.Credentials, error) {
-	return aws.Credentials{}, errNoCredentials
+	return aws.Credentials{}, &credentialsError{}
 }
 
 // machine are the credentials of the machine's role. It is asked last: where it
@@ -236,7 +258,7 @@ func (m machine) Retrieve(ctx context.Context) (aws.Credentials, error) {
 	if err != nil && ctx.Err() == nil {
 		// Only in words: the SDK would take a connection's error for one of S3, and
 		// try again.
-		return found, fmt.Errorf("%w, and the machine has no role: %s", errNoCredentials, err.Error())
+		return found, &credentialsError{", and the machine has no role: " + err.Error()}
 	}
 	return found, err
 }

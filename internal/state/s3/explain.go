@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials/ssocreds"
@@ -44,19 +45,44 @@ type brief struct{ err error }
 func (e *brief) Unwrap() error { return e.err }
 
 func (e *brief) Error() string {
+	if none, is := errors.AsType[*credentialsError](e.err); is {
+		return none.Error()
+	}
+	if unsent, is := errors.AsType[*url.Error](e.err); is {
+		return unsent.Err.Error()
+	}
 	api, is := errors.AsType[smithy.APIError](e.err)
 	if !is {
 		return e.err.Error()
 	}
-	if api.ErrorMessage() == "" {
-		return api.ErrorCode()
+	text := api.ErrorCode()
+	if api.ErrorMessage() != "" {
+		text += ": " + api.ErrorMessage()
 	}
-	return api.ErrorCode() + ": " + api.ErrorMessage()
+	if assuming(e.err) {
+		text = "assuming the role: " + text
+	}
+	return text
+}
+
+// assuming reports whether it is STS that refused, before the request for the
+// state could be made.
+func assuming(err error) bool {
+	for {
+		operation, is := errors.AsType[*smithy.OperationError](err)
+		if !is {
+			return false
+		}
+		if operation.Service() == "STS" {
+			return true
+		}
+		err = operation.Err
+	}
 }
 
 // advice is the next step.
 func (b *Backend) advice(permission string, err error) string {
-	if errors.Is(err, errNoCredentials) {
+	if _, is := errors.AsType[*credentialsError](err); is {
 		return "set AWS_PROFILE or AWS_ACCESS_KEY_ID, or profile in the backend block"
 	}
 	if _, is := errors.AsType[*ssocreds.InvalidTokenError](err); is {
@@ -68,6 +94,9 @@ func (b *Backend) advice(permission string, err error) string {
 	api, is := errors.AsType[smithy.APIError](err)
 	if !is {
 		return "see whether the endpoint can be reached from here, and try again"
+	}
+	if assuming(err) {
+		permission = "sts:AssumeRole on the role, and see that it trusts these credentials,"
 	}
 	switch api.ErrorCode() {
 	case "AccessDenied", "AccessDeniedException", "Forbidden", "UnauthorizedAccess":
