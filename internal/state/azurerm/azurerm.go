@@ -90,7 +90,10 @@ func Open(s state.Settings) (*Container, error) {
 		return nil, errors.New("AZURE_STORAGE_SERVICE_ENDPOINT is no URL of a blob service; write it as https://ACCOUNT.HOST")
 	}
 	c := &Container{url: address + "/" + url.PathEscape(name)}
-	return c, c.connect(s, account, cloud)
+	if err := c.connect(s, account, cloud); err != nil {
+		return nil, err
+	}
+	return c, nil
 }
 
 // connect makes the client, with the first credentials that there are: a shared
@@ -194,10 +197,15 @@ func (c *Container) List(ctx context.Context, prefix string) ([]string, error) {
 	return blobs, nil
 }
 
+// pageSize is how many blobs are listed at a time: a fifth of what the service
+// allows, so that a test can afford more than one page.
+const pageSize = 1000
+
 // all lists blobs, page by page.
 func (c *Container) all(ctx context.Context, prefix string) ([]string, error) {
 	var names []string
-	pages := c.client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix})
+	size := int32(pageSize)
+	pages := c.client.NewListBlobsFlatPager(&container.ListBlobsFlatOptions{Prefix: &prefix, MaxResults: &size})
 	for pages.More() {
 		page, err := pages.NextPage(ctx)
 		if err != nil {

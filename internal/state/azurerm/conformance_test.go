@@ -59,7 +59,7 @@ func TestConformanceWithAccessKey(t *testing.T) {
 	server(t)
 	statetest.Run(t, func(t *testing.T) statetest.Rig {
 		r := rig(t, func(*testing.T, box) (string, string) { return "access_key", canary })
-		r.Page = 5000
+		r.Page = 1000
 		return r
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -26,9 +27,7 @@ const secret = "canary-client-secret"
 // settings are those of a backend, with more of them.
 func settings(dir string, more map[string]any, env ...string) state.Settings {
 	config := map[string]any{"storage_account_name": "acct", "container_name": "states", "key": "prod.tfstate"}
-	for name, value := range more {
-		config[name] = value
-	}
+	maps.Copy(config, more)
 	return state.Settings{Config: config, Dir: dir, Env: env}
 }
 

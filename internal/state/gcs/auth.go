@@ -213,7 +213,7 @@ func (t *tokens) refused(err error) error {
 			Description string `json:"error_description"`
 		}{answer.ErrorCode, answer.ErrorDescription}
 		if said.Code == "" {
-			_ = json.Unmarshal(answer.Body, &said) //nolint:errcheck // then there is the status
+			_ = json.Unmarshal(answer.Body, &said) // then there is the status
 		}
 		message = strings.TrimSpace(said.Code + " " + said.Description)
 		if message == "" && answer.Response != nil {

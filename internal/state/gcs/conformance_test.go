@@ -39,7 +39,7 @@ func (b bucket) put(name string, content []byte) {
 
 func (b bucket) snapshot(t *testing.T) map[string]string {
 	t.Helper()
-	list, _, err := b.server.ListObjects("states", "", "", false)
+	list, _, err := b.server.ListObjectsWithOptions("states", fakestorage.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

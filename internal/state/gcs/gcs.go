@@ -14,6 +14,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -192,9 +193,7 @@ func (b *Bucket) get(ctx context.Context, what string, header http.Header) ([]by
 		return nil, nil, err
 	}
 	all := http.Header{}
-	for name, values := range header {
-		all[name] = values
-	}
+	maps.Copy(all, header)
 	if err := b.tokens.authorize(ctx, all); err != nil {
 		return nil, nil, err
 	}
@@ -231,7 +230,7 @@ func (b *Bucket) explain(err error) error {
 			Message string `json:"message"`
 		} `json:"error"`
 	}
-	_ = json.Unmarshal([]byte(status.Message), &answer) //nolint:errcheck // not every answer is one of the API
+	_ = json.Unmarshal([]byte(status.Message), &answer) // not every answer is one of the API
 	if answer.Error.Message == "" {
 		return fmt.Errorf("%w; %s", err, next)
 	}
@@ -284,7 +283,7 @@ func (s *source) missing(ctx context.Context) error {
 // https://cloud.google.com/storage/docs/xml-api/reference-headers#xgooghash
 func checksum(body []byte, header http.Header) error {
 	for _, value := range header.Values("X-Goog-Hash") {
-		for _, part := range strings.Split(value, ",") {
+		for part := range strings.SplitSeq(value, ",") {
 			want, ok := strings.CutPrefix(strings.TrimSpace(part), "crc32c=")
 			if !ok {
 				continue

@@ -198,7 +198,7 @@ func (a *api) explain(err error) error {
 			Detail string `json:"detail"`
 		} `json:"errors"`
 	}
-	_ = json.Unmarshal([]byte(status.Message), &answer) //nolint:errcheck // not every answer is one of the API
+	_ = json.Unmarshal([]byte(status.Message), &answer) // not every answer is one of the API
 	if len(answer.Errors) == 0 {
 		return fmt.Errorf("%w; %s", err, next)
 	}

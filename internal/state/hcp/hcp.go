@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -164,9 +165,7 @@ func (b *Backend) Workspaces(ctx context.Context) ([]string, error) {
 
 func (b *Backend) list(ctx context.Context) ([]string, error) {
 	query := url.Values{"page[size]": {"100"}}
-	for name, values := range b.naming.tags {
-		query[name] = values
-	}
+	maps.Copy(query, b.naming.tags)
 	if b.naming.prefix != "" {
 		query.Set("search[name]", b.naming.prefix)
 	}

@@ -2,6 +2,7 @@ package hcp
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -132,7 +133,7 @@ func TestStub(t *testing.T) {
 	if err != nil || len(found.Items) != 1 || found.NextPage != 0 {
 		t.Errorf("the list is %+v, %v", found, err)
 	}
-	if _, err := client.Workspaces.Read(t.Context(), "acme", "none"); err != tfe.ErrResourceNotFound {
+	if _, err := client.Workspaces.Read(t.Context(), "acme", "none"); !errors.Is(err, tfe.ErrResourceNotFound) {
 		t.Errorf("a workspace that isn't there: %v", err)
 	}
 }

@@ -70,7 +70,7 @@ func tokenFiles(s state.Settings) []string {
 	if named == "" {
 		files = append(files, filepath.Join(home, name), filepath.Join(home, ".tofurc"))
 		for _, pattern := range []string{"*.tfrc", "*.tfrc.json"} {
-			more, _ := filepath.Glob(filepath.Join(folder, pattern)) //nolint:errcheck // the pattern is a good one
+			more, _ := filepath.Glob(filepath.Join(folder, pattern)) // the pattern is a good one
 			slices.Sort(more)
 			files = append(files, more...)
 		}

@@ -223,7 +223,7 @@ func TestDecrypt(t *testing.T) {
 		dir, inner := t.TempDir(), t.TempDir()
 		write(t, filepath.Join(inner, "default"), c.stored)
 		write(t, filepath.Join(dir, "states", "default"), c.pulled)
-		program := filepath.Join(install(t, "tofu", standIn))
+		program := install(t, "tofu", standIn)
 		b := Decrypt(files{inner}, state.Settings{Dir: dir, Env: []string{path(program)}})
 		got, err := b.State("default").Read(t.Context())
 		if string(got) != c.want || (c.want == "") != (err != nil) || (err != nil && !strings.Contains(err.Error(), "; ")) {

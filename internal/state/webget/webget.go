@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -99,16 +100,14 @@ func Get(ctx context.Context, client *http.Client, address string, header http.H
 	if err != nil {
 		return nil, nil, Bare(err)
 	}
-	for name, values := range header {
-		req.Header[name] = values
-	}
+	maps.Copy(req.Header, header)
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, nil, Bare(err)
 	}
 	defer resp.Body.Close() //nolint:errcheck // it was read
 	if resp.StatusCode != http.StatusOK {
-		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) //nolint:errcheck // as much as there is
+		text, _ := io.ReadAll(io.LimitReader(resp.Body, 64<<10)) // as much as there is
 		return nil, nil, &StatusError{Code: resp.StatusCode, Message: string(text)}
 	}
 	body, err := io.ReadAll(resp.Body)
