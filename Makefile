@@ -43,7 +43,7 @@ WITH_LAB = set -a; . ./$(TOOLS)/env; set +a;
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
 setup: ## get what tests, demo and benchmark need: Terraform, the AWS provider, moto, Azurite
@@ -114,6 +114,13 @@ demo: setup build ## show it: apply the example to an emulated AWS, change it by
 .PHONY: bench
 bench: setup build ## measure it beside terraform plan, into docs/benchmarks.md
 	@$(WITH_LAB) $(GO) run ./internal/lab/bench
+
+# How many rounds, and which sizes, as the benchmark's own flags.
+FLEET_FLAGS ?=
+
+.PHONY: bench-fleet
+bench-fleet: setup build ## measure 1 to 1,000 stacks beside plans, into docs/benchmarks-fleet.md
+	@$(WITH_LAB) $(GO) run ./internal/lab/bench -fleet -out docs/benchmarks-fleet.md $(FLEET_FLAGS)
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)

@@ -44,7 +44,9 @@ type CheckOptions struct {
 	Exclude         []string
 	Workspace       string
 	State           string // a state file instead of the backend's
-	Engine          string // auto or direct
+	Engine          string // auto, direct or plan; "" for what the settings say, else auto
+	Terraform       string // the program of the plan engine; "" to look for one
+	NoInstall       bool   // never install a provider that is missing
 	Variables       []config.VarOption
 	Parallelism     int
 	ResourceTimeout time.Duration
@@ -61,8 +63,8 @@ type CheckOptions struct {
 // Check checks stacks and gives the run. An error is one of usage: what goes
 // wrong with a stack is in the run.
 func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
-	if o.Engine != "auto" && o.Engine != "direct" {
-		return drift.Run{}, fmt.Errorf("engine %q: this version has only the direct one", o.Engine)
+	if err := checkEngine(o.Engine); err != nil {
+		return drift.Run{}, err
 	}
 	found, err := findStacks(ctx, o)
 	if err != nil {
@@ -97,7 +99,9 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 	if err != nil {
 		return nil, nil, err
 	}
-	providers := provider.NewManager(provider.Options{CacheDir: cache, AllowUnlocked: o.AllowUnlocked, VerifyAnew: o.VerifyProviders})
+	providers := provider.NewManager(provider.Options{
+		CacheDir: cache, AllowUnlocked: o.AllowUnlocked, VerifyAnew: o.VerifyProviders, Install: installer(o),
+	})
 	// An interrupted run ends its providers at once: none of them has anything
 	// to finish.
 	stop := context.AfterFunc(ctx, providers.Close)
@@ -105,6 +109,7 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 		Parallelism: cmp.Or(o.Parallelism, found.settings.Concurrency.Reads), Stacks: found.settings.Concurrency.Stacks,
 		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
 		Source: found.sources.source, Ignore: found.settings.Rules(),
+		Terraform: o.Terraform,
 	})
 	return checker, func() { stop(); providers.Close() }, nil
 }

@@ -1,11 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 
+	"holdfast/internal/detect"
 	"holdfast/internal/stack"
 	"holdfast/internal/state"
 )
@@ -38,10 +40,9 @@ func findStacks(ctx context.Context, o CheckOptions) (*fleet, error) {
 	if o.State != "" && len(candidates) > 1 {
 		return nil, errors.New("--state names the state of one stack, and the settings make several of this path; say which with --workspace")
 	}
-	for i, c := range candidates {
-		if c.Err == nil && c.Stack.Engine == "plan" {
-			candidates[i].Err = errors.New("its settings ask for the engine plan; this version has only the direct one")
-		}
+	for i := range candidates {
+		s := &candidates[i].Stack
+		s.Engine = cmp.Or(o.Engine, s.Engine, string(detect.Auto))
 	}
 	return &fleet{settings, candidates, sources}, nil
 }

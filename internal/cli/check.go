@@ -27,8 +27,8 @@ infrastructure, no state, no lock. Which folders are root modules, and which
 workspaces and variables they have, can be said in holdfast.yaml; holdfast init
 writes one.
 
-The root module must be initialised (terraform init), because its providers are
-run from where that put them, once they match .terraform.lock.hcl.`
+Providers are run from where terraform init put them, once they match
+.terraform.lock.hcl. One that is missing is installed into Holdfast's own cache.`
 
 const checkExamples = `  # the root module in the current folder, or all of a repository
   holdfast check
@@ -71,7 +71,7 @@ func (p *program) check() *cobra.Command {
 	flags.StringVar(&f.format, "format", "table", "output format: table or json")
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write to `[FORMAT=]FILE` as well; may be repeated")
 	stackFlags(flags, &f.CheckOptions)
-	flags.StringVar(&f.Engine, "engine", "auto", "how to find the verdict: auto or direct")
+	flags.StringVar(&f.Engine, "engine", "", "how to find the verdict: auto, direct or plan (default auto)")
 	flags.IntVar(&f.Parallelism, "parallelism", 0, "how many resources are read at the same time (default 64)")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also show what changed and does not count")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
@@ -93,6 +93,8 @@ func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
 	flags.StringArrayVar(&o.Selection.Excludes, "exclude", nil, "leave out the resource or module at `ADDRESS`; may be repeated")
 	flags.DurationVar(&o.ResourceTimeout, "resource-timeout", 5*time.Minute, "the longest that one resource may take")
 	flags.BoolVar(&o.VerifyProviders, "verify-providers", false, "hash the providers again instead of trusting an earlier run's memory")
+	flags.StringVar(&o.Terraform, "terraform", "", "the `PROGRAM` of the plan engine and of installing providers; terraform or tofu in the PATH without it")
+	flags.BoolVar(&o.NoInstall, "no-install", false, "do not install a provider that is missing, which is then an error")
 	flags.BoolVar(&o.AllowUnlocked, "allow-unlocked-providers", false, "run providers that .terraform.lock.hcl does not vouch for")
 	flags.StringVar(&o.CacheDir, "cache-dir", "", "keep schemas and hashes in `FOLDER` instead of the user's cache folder")
 }

@@ -47,12 +47,17 @@ func (p *pass) guardAbsence(ctx context.Context) {
 		if l.lease == nil || len(gone) < manyGone || p.found[pc] || p.sameIdentity(ctx, pc, l) {
 			continue
 		}
-		message := fmt.Sprintf("all %d objects of %s are gone: that looks like the wrong account, region or credentials, so their deletion is only possible; check the provider's configuration and environment", len(gone), pc)
-		p.out.Errors = append(p.out.Errors, drift.Error{Code: "everything_gone", Message: message})
-		for i, f := range p.out.Findings {
-			if gone[f.Address] {
-				p.out.Findings[i].Certainty, p.out.Findings[i].Doubt = drift.Possible, message
-			}
+		p.doubtGone(pc, gone)
+	}
+}
+
+// doubtGone makes deletions possible only, and says why.
+func (p *pass) doubtGone(pc drift.ProviderConfig, gone map[string]bool) {
+	message := fmt.Sprintf("all %d objects of %s are gone: that looks like the wrong account, region or credentials, so their deletion is only possible; check the provider's configuration and environment", len(gone), pc)
+	p.out.Errors = append(p.out.Errors, drift.Error{Code: "everything_gone", Message: message})
+	for i, f := range p.out.Findings {
+		if gone[f.Address] {
+			p.out.Findings[i].Certainty, p.out.Findings[i].Doubt = drift.Possible, message
 		}
 	}
 }

@@ -207,6 +207,7 @@ func (b batch) compareWithPlan(t *testing.T, base *appliedStack) {
 		t.Errorf("together they are not the sum of the single ones (-hand +holdfast):\n%s", diff)
 	}
 	plan := s.plan(t)
+	compareEngines(t, s, plan, result)
 	schemas := base.schemas(t)
 	byPlan := driftOf(t, schemas, plan, false)
 	if b[0].beyondPlan != "" {

@@ -4,6 +4,7 @@ package detect
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -32,6 +33,20 @@ type Options struct {
 	ResourceTimeout time.Duration
 	// Selection is the part of the resources to check.
 	Selection drift.Selection
+	// Engine says how verdicts are found; "" means as the stack says, and Direct
+	// where it doesn't.
+	Engine Engine
+	// Terraform names the program of the plan engine, a path or a name; "" means
+	// that of HOLDFAST_TERRAFORM, else terraform or tofu in the stack's PATH.
+	Terraform string
+	// Plans is how many plans are made at the same time; 0 means 2. One takes a
+	// core and a gigabyte with a large provider.
+	Plans int
+	// TempDir is where plans are kept while they are read; "" means the system's
+	// folder for such things. Nobody else can read them there.
+	TempDir string
+	// PlanTimeout bounds one plan; 0 means 30 minutes.
+	PlanTimeout time.Duration
 	// Variables are --var and --var-file, in their order.
 	Variables []config.VarOption
 	// Ignore are the rules by which findings don't count.
@@ -46,6 +61,7 @@ type Checker struct {
 	options   Options
 	limit     *limiter // of resources being read
 	counters  counters
+	plans     chan struct{} // one a plan being made
 }
 
 // New makes a checker that gets its providers from m.
@@ -59,7 +75,13 @@ func New(m *provider.Manager, o Options) *Checker {
 	if o.ResourceTimeout <= 0 {
 		o.ResourceTimeout = 5 * time.Minute
 	}
-	return &Checker{providers: m, options: o, limit: newLimiter(o.Parallelism)}
+	if o.Plans <= 0 {
+		o.Plans = 2
+	}
+	if o.PlanTimeout <= 0 {
+		o.PlanTimeout = 30 * time.Minute
+	}
+	return &Checker{providers: m, options: o, limit: newLimiter(o.Parallelism), plans: make(chan struct{}, o.Plans)}
 }
 
 // Run checks stacks side by side and gives their results in the same order.
@@ -102,7 +124,9 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 	}
 	drift.ApplyIgnores(&result, c.options.Ignore, time.Now())
 	result.ID, result.Path, result.Workspace, result.Name = s.ID(), s.Path, s.Workspace, s.Name
-	result.Engine = "direct"
+	if result.Engine == "" {
+		result.Engine = string(c.firstChoice(s))
+	}
 	result.DurationMS = time.Since(started).Milliseconds()
 	return result
 }
@@ -125,11 +149,32 @@ func (c *Checker) look(ctx context.Context, s stack.Stack, last bool) (result dr
 		return failed(s, err), false
 	}
 	defer p.close()
+	if c.engine(s) == Plan {
+		return p.onlyPlan(ctx, last)
+	}
 	p.lease(ctx)
+	if c.engine(s) == Auto {
+		if again, done := p.fallBack(ctx, last); done {
+			return p.result(), again
+		}
+	}
 	p.checkAll(ctx)
 	p.guardAbsence(ctx)
 	again = p.guardApply(ctx, last)
 	return p.result(), again
+}
+
+// engine is how a stack is to be checked.
+func (c *Checker) engine(s stack.Stack) Engine {
+	return cmp.Or(c.options.Engine, Engine(s.Engine), Direct)
+}
+
+// firstChoice is the engine that checks a stack unless another one has to.
+func (c *Checker) firstChoice(s stack.Stack) Engine {
+	if c.engine(s) == Plan {
+		return Plan
+	}
+	return Direct
 }
 
 // open reads a stack's state and source.

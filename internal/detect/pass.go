@@ -173,7 +173,8 @@ func (p *pass) acquire(ctx context.Context, l *leased) {
 		}
 	}()
 	l.lease, l.err = p.checker.providers.Acquire(ctx, p.request(l.config.Provider, func(own *schema.Schema) (cty.Value, error) {
-		return p.configuration(l.config, own.Block)
+		v, err := p.configuration(l.config, own.Block)
+		return v, unevaluated(err)
 	}))
 	switch {
 	case l.err == nil:

@@ -55,6 +55,9 @@ func (r *redactor) addForms(secret string) {
 		return
 	}
 	r.forms = append(r.forms, secret)
+	if flowing := strings.Join(strings.Fields(secret), " "); flowing != secret && len(flowing) >= shortest {
+		r.forms = append(r.forms, flowing) // programs break long lines
+	}
 	escaped, _ := json.Marshal(secret)
 	for _, quoted := range []string{string(escaped), asJSONText(secret), strconv.Quote(secret)} {
 		if form := quoted[1 : len(quoted)-1]; !slices.Contains(r.forms, form) {

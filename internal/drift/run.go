@@ -81,21 +81,24 @@ type Summary struct {
 
 // Stack is the result for one root module, workspace and set of variables.
 type Stack struct {
-	ID         string      `json:"id"`
-	Path       string      `json:"path"`
-	Workspace  string      `json:"workspace"`
-	Name       string      `json:"name,omitempty"` // tells stacks of one root module and workspace apart
-	Engine     string      `json:"engine"`         // direct or plan
-	Status     Status      `json:"status"`
-	DurationMS int64       `json:"duration_ms"`
-	Resources  Counts      `json:"resources"`
-	State      State       `json:"state"`
-	Findings   []Finding   `json:"findings"`
-	Observed   []Paths     `json:"observed"`
-	Adopted    []Paths     `json:"adopted"`
-	Pending    []Pending   `json:"pending"`
-	Integrity  []Integrity `json:"integrity"`
-	Errors     []Error     `json:"errors"`
+	ID        string `json:"id"`
+	Path      string `json:"path"`
+	Workspace string `json:"workspace"`
+	Name      string `json:"name,omitempty"` // tells stacks of one root module and workspace apart
+	Engine    string `json:"engine"`         // direct or plan
+	// EngineReason is why the stack was not checked by the direct engine though
+	// that was the first choice; empty otherwise.
+	EngineReason string      `json:"engine_reason,omitempty"`
+	Status       Status      `json:"status"`
+	DurationMS   int64       `json:"duration_ms"`
+	Resources    Counts      `json:"resources"`
+	State        State       `json:"state"`
+	Findings     []Finding   `json:"findings"`
+	Observed     []Paths     `json:"observed"`
+	Adopted      []Paths     `json:"adopted"`
+	Pending      []Pending   `json:"pending"`
+	Integrity    []Integrity `json:"integrity"`
+	Errors       []Error     `json:"errors"`
 }
 
 // Counts of resource instances. Checked is how many were looked at with a

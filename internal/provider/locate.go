@@ -56,7 +56,7 @@ func (m *Manager) Installed(w Where, source string) (Package, error) {
 	if !isLocked && !m.options.AllowUnlocked {
 		return Package{}, fmt.Errorf("provider %s is not in %s, so there is nothing to check it against and %w; run terraform init, or allow it with --allow-unlocked-providers", source, filepath.Join(w.Dir, LockFile), ErrUntrusted)
 	}
-	dir, version, err := findPackage(w, cfg, source, locked.Version)
+	dir, version, err := findPackage(w, cfg, m.installRoot(), source, locked.Version)
 	if err != nil {
 		return Package{}, err
 	}
@@ -99,8 +99,8 @@ func (m *Manager) admit(source, version, dir string, locked Locked, isLocked boo
 }
 
 // findPackage looks where Terraform installs to and from: the data folder, the
-// plugin cache, then the mirrors.
-func findPackage(w Where, cfg cliConfig, source, version string) (dir, found string, err error) {
+// plugin cache, then the mirrors. What we installed ourselves comes last.
+func findPackage(w Where, cfg cliConfig, own, source, version string) (dir, found string, err error) {
 	roots := []string{filepath.Join(w.DataDir, "providers")}
 	if cfg.cacheDir != "" {
 		roots = append(roots, cfg.cacheDir)
@@ -110,6 +110,7 @@ func findPackage(w Where, cfg cliConfig, source, version string) (dir, found str
 			roots = append(roots, m.path)
 		}
 	}
+	roots = append(roots, own)
 	platform := runtime.GOOS + "_" + runtime.GOARCH
 	for _, root := range roots {
 		base := filepath.Join(w.abs(root), filepath.FromSlash(source))

@@ -22,6 +22,9 @@ type Options struct {
 	// VerifyAnew hashes every package again instead of trusting the memory of
 	// an earlier run.
 	VerifyAnew bool
+	// Install gets a package that is nowhere and puts it below a folder laid out
+	// like .terraform/providers. nil: such a provider is an error.
+	Install func(ctx context.Context, m Missing, root string) error
 	// MaxIdle is how many processes that nobody uses are kept; 0 means 4.
 	MaxIdle int
 	// MaxAge is how long a process is given out to new users; 0 means an hour.
@@ -45,7 +48,7 @@ type Manager struct {
 	closed   bool
 	pool     map[string]*pooled
 	spares   map[string]*pooled       // started for their schema, not configured
-	fetching map[string]chan struct{} // a token each, by Package.key
+	fetching map[string]chan struct{} // a token each, by Package.key, or by source and version to install
 	clients  map[*Client]bool         // all that run
 }
 
@@ -82,7 +85,7 @@ type Request struct {
 // started now. ctx bounds the wait for it and no more. The caller releases the
 // lease.
 func (m *Manager) Acquire(ctx context.Context, r Request) (*Lease, error) {
-	pkg, err := m.Installed(r.Where, r.Source)
+	pkg, err := m.Package(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -130,7 +133,7 @@ func configuration(r Request, schemas *Schemas) (cty.Value, Dynamic, error) {
 
 // Schemas gives a provider's schemas without configuring it.
 func (m *Manager) Schemas(ctx context.Context, r Request) (*Schemas, error) {
-	pkg, err := m.Installed(r.Where, r.Source)
+	pkg, err := m.Package(ctx, r)
 	if err != nil {
 		return nil, err
 	}
@@ -141,7 +144,7 @@ func (m *Manager) Schemas(ctx context.Context, r Request) (*Schemas, error) {
 // folder, or from a process started for it. That process becomes a spare, for
 // the first who wants to configure one.
 func (m *Manager) schemasOf(ctx context.Context, pkg Package, r Request) (*Schemas, error) {
-	token := m.fetchToken(pkg)
+	token := m.fetchToken(pkg.key())
 	select {
 	case token <- struct{}{}:
 		defer func() { <-token }()
@@ -164,14 +167,14 @@ func (m *Manager) schemasOf(ctx context.Context, pkg Package, r Request) (*Schem
 	return s, nil
 }
 
-// fetchToken is held by who asks a package for its schemas.
-func (m *Manager) fetchToken(pkg Package) chan struct{} {
+// fetchToken is held by who asks a package for its schemas, or installs one.
+func (m *Manager) fetchToken(key string) chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.fetching[pkg.key()] == nil {
-		m.fetching[pkg.key()] = make(chan struct{}, 1)
+	if m.fetching[key] == nil {
+		m.fetching[key] = make(chan struct{}, 1)
 	}
-	return m.fetching[pkg.key()]
+	return m.fetching[key]
 }
 
 // ready gives a process that is started and configured.
@@ -210,7 +213,7 @@ func (m *Manager) start(ctx context.Context, pkg Package, r Request) (*Client, e
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(m.ctx, cancel)() //nolint:contextcheck // Close ends every start
-	client, err := Start(ctx, Launch{Name: pkg.Source, Binary: pkg.Binary, Dir: r.Where.Dir, Env: r.Env})
+	client, err := Start(ctx, Launch{Name: pkg.Source, Binary: pkg.Binary, Dir: r.Where.Dir, Env: frugal(pkg.Source, r.Env)})
 	if err != nil {
 		return nil, err
 	}

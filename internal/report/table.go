@@ -70,6 +70,9 @@ func (t *table) stack(s drift.Stack) {
 	total := s.Resources.Checked + s.Resources.Unsupported + s.Resources.Errored
 	t.line("%s  %s  %s", t.paint(bold, clean(name)), t.status(s.Status),
 		t.paint(faint, fmt.Sprintf("%s in %.1f s", count(total, "resource"), float64(s.DurationMS)/1000)))
+	if s.EngineReason != "" {
+		t.note(".", faint, "", "checked by terraform plan, because "+s.EngineReason)
+	}
 	for _, f := range s.Findings {
 		t.finding(f)
 	}

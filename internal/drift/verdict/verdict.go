@@ -100,7 +100,7 @@ func Adopted(paths []cty.Path, live, source, planned cty.Value) (adopted, observ
 		is, written := drift.ValueAt(live, path), drift.ValueAt(source, path)
 		kept := !Touches(path, wanted)
 		if planned == cty.NilVal {
-			kept = says(written, is)
+			kept = Says(written, is)
 		}
 		switch {
 		case !kept:
@@ -117,9 +117,9 @@ func Adopted(paths []cty.Path, live, source, planned cty.Value) (adopted, observ
 	return nil, observed, rest
 }
 
-// says reports whether a part of the source says what is live. What is a set
+// Says reports whether a part of the source says what is live. What is a set
 // there is a tuple in the source.
-func says(source, live cty.Value) bool {
+func Says(source, live cty.Value) bool {
 	if !source.IsWhollyKnown() {
 		return false
 	}

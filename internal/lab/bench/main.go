@@ -1,5 +1,6 @@
 // The benchmark measures Holdfast beside terraform plan, in one run, on the
-// device-token example, and writes docs/benchmarks.md.
+// device-token example, and writes docs/benchmarks.md. With -fleet it measures
+// many stacks, against a replay proxy.
 package main
 
 import (
@@ -10,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"holdfast/internal/lab"
 )
@@ -26,9 +28,22 @@ func main() {
 	flag.StringVar(&o.out, "out", "docs/benchmarks.md", "where the results go")
 	flag.IntVar(&o.rounds, "rounds", 5, "interleaved rounds; medians are taken")
 	flag.IntVar(&o.further, "further", 20, "further stacks of the same run")
+	many := flag.Bool("fleet", false, "measure many stacks against a replay proxy instead")
+	var f fleetOptions
+	flag.StringVar(&f.sizes, "sizes", "1,10,100,1000", "fleet: how many stacks, several sizes")
+	flag.IntVar(&f.sample, "sample", 8, "fleet: how many stacks the baseline plans")
+	flag.IntVar(&f.accounts, "accounts", 20, "fleet: how many further accounts")
+	flag.IntVar(&f.each, "each", 5, "fleet: stacks in each of them")
+	flag.IntVar(&f.tagged, "tagged", 20, "fleet: stacks with default_tags of their own")
+	flag.IntVar(&f.wide, "wide", 5000, "fleet: resources of the wide stack")
+	flag.DurationVar(&f.latency, "latency", 30*time.Millisecond, "fleet: what the API takes to answer")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	met, err := run(ctx, o)
+	measure := run
+	if *many {
+		measure = func(ctx context.Context, o options) (bool, error) { return runFleet(ctx, o, f) }
+	}
+	met, err := measure(ctx, o)
 	stop()
 	switch {
 	case err != nil:

@@ -1,0 +1,255 @@
+package detect
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/hashicorp/hcl/v2/hclwrite"
+	"github.com/zclconf/go-cty/cty"
+
+	"holdfast/internal/drift"
+	"holdfast/internal/terraform"
+)
+
+// The plan engine is the second way to a verdict: terraform plan, read by the
+// rule of docs/verdict.md. It is slower by far and knows what Terraform knows.
+
+// checkByPlan checks the whole stack by a plan. An error says that nothing was
+// checked.
+func (p *pass) checkByPlan(ctx context.Context, last bool) (again bool, err error) {
+	select {
+	case p.checker.plans <- struct{}{}:
+		defer func() { <-p.checker.plans }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	ctx, cancel := context.WithTimeout(ctx, p.checker.options.PlanTimeout)
+	defer cancel()
+	p.loadSchemas() //nolint:contextcheck // schemas are shared by stacks and loaded once
+	plan, err := p.makePlan(ctx)
+	if err != nil {
+		return false, err
+	}
+	p.out.Engine = string(Plan)
+	p.judgeAll(plan) //nolint:contextcheck // as above
+	p.guardPlanAbsence(plan)
+	return p.guardPlanApply(ctx, last), nil
+}
+
+// planCode names the kind of an error of the plan engine for programs.
+func planCode(err error) string {
+	if errors.Is(err, terraform.ErrNotFound) {
+		return "terraform_missing"
+	}
+	if coded, ok := errors.AsType[*codedError](err); ok {
+		return coded.code
+	}
+	if code := codeOf(err); code != "failed" {
+		return code
+	}
+	return "plan_failed"
+}
+
+// loadSchemas has the schemas of all providers of the state at hand: they say
+// what is a set and what is sensitive. One that can't be had is missed where it
+// is needed.
+func (p *pass) loadSchemas() {
+	for _, s := range p.subjects {
+		if source := s.inst.Provider.Provider; source != drift.BuiltinProvider {
+			_, _ = p.schemas(source)
+		}
+	}
+}
+
+// makePlan runs terraform plan and reads the plan. All that is written goes into
+// a folder of our own, which is removed again: a plan holds secrets.
+func (p *pass) makePlan(ctx context.Context) (*terraform.Plan, error) {
+	if err := p.planable(); err != nil {
+		return nil, err
+	}
+	binary, err := terraform.Find(p.checker.options.Terraform, p.stack.Env, p.programs()...)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(p.checker.options.TempDir, "holdfast-plan-")
+	if err != nil {
+		return nil, fmt.Errorf("no folder for the plan: %w", err)
+	}
+	defer os.RemoveAll(dir)
+	missing, err := p.planData(ctx, filepath.Join(dir, "data"))
+	if err != nil {
+		return nil, fmt.Errorf("preparing the plan: %w", err)
+	}
+	o := terraform.PlanOptions{Out: filepath.Join(dir, "plan")}
+	if p.stack.StateNamed {
+		o.State = p.stack.StatePath
+	}
+	if o.VarFiles, err = p.varFiles(dir); err != nil {
+		return nil, fmt.Errorf("preparing the plan: %w", err)
+	}
+	cli := terraform.CLI{
+		Binary: binary, Dir: p.stack.Dir, DataDir: filepath.Join(dir, "data"), Env: p.providerEnv(), Redact: p.redact.clean,
+	}
+	if err := cli.Plan(ctx, o); err != nil {
+		return nil, errors.Join(err, missing)
+	}
+	src, err := cli.Show(ctx, o.Out)
+	if err != nil {
+		return nil, err
+	}
+	return terraform.DecodePlan(src)
+}
+
+// planable tells which stacks must not, or can't, be planned here.
+func (p *pass) planable() error {
+	declared := p.stack.Backend
+	if b := p.tree.Root.Backend; b != nil {
+		declared = b.Type
+	}
+	switch {
+	case p.stack.StateNamed && declared != "local":
+		return coded("backend_unsupported", "the plan engine can't plan against a state named by hand, because the root module declares the backend %q; leave --state out, or use --engine direct", declared)
+	case declared == "remote" || declared == "cloud":
+		return coded("backend_unsupported", "with the backend %q a plan would be a run in HCP Terraform, which is more than reading; use --engine direct", declared)
+	}
+	return nil
+}
+
+// programs are the names to look for, OpenTofu's first where the stack is one of
+// OpenTofu's.
+func (p *pass) programs() []string {
+	tofu := false
+	for source := range p.where.Lock {
+		tofu = tofu || strings.HasPrefix(source, "registry.opentofu.org/")
+	}
+	if found, _ := filepath.Glob(filepath.Join(p.stack.Dir, "*.tofu")); tofu || len(found) > 0 {
+		return []string{"tofu", "terraform"}
+	}
+	return []string{"terraform", "tofu"}
+}
+
+// planData makes a data folder like the stack's own: its modules by a link, the
+// backend's record and the workspace copied, and the providers, each checked
+// against the lock file, by links. missing says which of them were not to be
+// had; the plan may do without.
+func (p *pass) planData(ctx context.Context, data string) (missing, err error) {
+	if err := os.Mkdir(data, 0o700); err != nil {
+		return nil, err
+	}
+	modules := filepath.Join(p.stack.DataDir, "modules")
+	if _, err := os.Stat(modules); err == nil {
+		if err := os.Symlink(modules, filepath.Join(data, "modules")); err != nil {
+			return nil, err
+		}
+	}
+	record, err := os.ReadFile(filepath.Join(p.stack.DataDir, "terraform.tfstate"))
+	if err == nil {
+		err = os.WriteFile(filepath.Join(data, "terraform.tfstate"), record, 0o600)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := os.WriteFile(filepath.Join(data, "environment"), []byte(p.stack.Workspace), 0o600); err != nil {
+		return nil, err
+	}
+	for source := range p.where.Lock {
+		if err := p.linkProvider(ctx, source, filepath.Join(data, "providers")); err != nil {
+			missing = errors.Join(missing, err)
+		}
+	}
+	return missing, nil
+}
+
+func (p *pass) linkProvider(ctx context.Context, source, root string) error {
+	pkg, err := p.checker.providers.Package(ctx, p.request(source, nil))
+	if err != nil || pkg.Hash == "" { // a development override: Terraform finds it by itself
+		return err
+	}
+	at := filepath.Join(root, filepath.FromSlash(source), pkg.Version, runtime.GOOS+"_"+runtime.GOARCH)
+	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
+		return err
+	}
+	return os.Symlink(filepath.Dir(pkg.Binary), at)
+}
+
+// varFiles are the run's variables as files, in their order. The values of --var
+// go into files of our own, because anybody can read a program's arguments.
+func (p *pass) varFiles(dir string) ([]string, error) {
+	var files []string
+	for i, o := range append(filesOf(p.stack), p.checker.options.Variables...) {
+		path := o.File
+		if o.File == "" {
+			path = filepath.Join(dir, fmt.Sprintf("%d.tfvars", i))
+			if err := os.WriteFile(path, p.assignment(o.Name, o.Value), 0o600); err != nil {
+				return nil, err
+			}
+		}
+		files = append(files, path)
+	}
+	return files, nil
+}
+
+// assignment is a line of a variables file. Whether the value of a --var is a
+// plain string or an expression is the variable's type to say.
+func (p *pass) assignment(name, value string) []byte {
+	v := p.tree.Root.Variables[name]
+	if v == nil || v.Literal {
+		value = string(hclwrite.TokensForValue(cty.StringVal(value)).Bytes())
+	}
+	return []byte(name + " = (\n" + value + "\n)\n")
+}
+
+// guardPlanApply reads the state and its lock again: what a plan calls drift
+// may be an apply under way.
+func (p *pass) guardPlanApply(ctx context.Context, last bool) (again bool) {
+	if len(p.out.Findings) > 0 {
+		return p.guardApply(ctx, last)
+	}
+	raw, err := p.source.Read(ctx)
+	return !last && err == nil && !bytes.Equal(raw, p.raw)
+}
+
+// guardPlanAbsence is guardAbsence with what the plan knows: the data sources
+// that it read.
+func (p *pass) guardPlanAbsence(plan *terraform.Plan) {
+	gone := map[drift.ProviderConfig]map[string]bool{}
+	for _, s := range p.subjects {
+		if !s.deleted {
+			continue
+		}
+		pc := s.inst.Provider
+		if gone[pc] == nil {
+			gone[pc] = map[string]bool{}
+		}
+		gone[pc][s.addr.String()] = true
+	}
+	for pc, addresses := range gone {
+		if len(addresses) >= manyGone && !p.found[pc] && !p.sameByPlan(pc, plan) {
+			p.doubtGone(pc, addresses)
+		}
+	}
+}
+
+// sameByPlan reports whether the provider works as, and where, the state says.
+func (p *pass) sameByPlan(pc drift.ProviderConfig, plan *terraform.Plan) bool {
+	account, location := false, false
+	for _, inst := range p.state.Instances {
+		id, ok := identities[inst.Address.Type]
+		if !ok || inst.Address.Mode != drift.Data || inst.Provider != pc {
+			continue
+		}
+		was := stringIn(inst.Attributes, id.attribute)
+		if was == "" || was != text(plan.Refreshed(inst.Address.String())[id.attribute]) {
+			return false
+		}
+		account, location = account || id.account, location || id.location
+	}
+	return account && location
+}
