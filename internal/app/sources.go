@@ -17,11 +17,12 @@ import (
 type sources struct {
 	buckets  s3.Pool
 	backends map[string]func(state.Settings) (state.Backend, error)
+	named    map[string]state.Source // by the name of what --state found
 }
 
 // newSources makes the table of all backends that Holdfast reads by itself.
 func newSources() *sources {
-	s := &sources{}
+	s := &sources{named: map[string]state.Source{}}
 	s.backends = map[string]func(state.Settings) (state.Backend, error){
 		"local": backend(state.NewLocal),
 		"s3":    backend(s.buckets.New),
@@ -48,6 +49,9 @@ func backend[B state.Backend](open func(state.Settings) (B, error)) func(state.S
 
 // source opens the state of a stack, for detect.
 func (s *sources) source(st stack.Stack) (state.Source, error) {
+	if st.StateURL != "" {
+		return s.named[st.StateURL], nil
+	}
 	b, err := s.backend(st)
 	if err != nil {
 		return nil, err
@@ -57,6 +61,13 @@ func (s *sources) source(st stack.Stack) (state.Source, error) {
 		b = pull.Decrypt(b, settings(st))
 	}
 	return b.State(st.Workspace), nil
+}
+
+// name keeps a source for the stack that it is the state of. It is called before
+// stacks are checked.
+func (s *sources) name(source state.Source) string {
+	s.named[source.String()] = source
+	return source.String()
 }
 
 // backend opens the backend of a stack, with the states of all its workspaces.

@@ -5,11 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 
 	"holdfast/internal/detect"
 	"holdfast/internal/stack"
 	"holdfast/internal/state"
+	"holdfast/internal/state/locate"
 )
 
 // fleet is what a run is about.
@@ -30,21 +32,82 @@ func findStacks(ctx context.Context, o CheckOptions) (*fleet, error) {
 		return nil, errors.New("--state names the state of one stack; name one path with it")
 	}
 	sources := newSources()
-	candidates, err := stack.Find(ctx, stack.Query{
-		Paths: o.Paths, Settings: settings, Include: o.Include, Exclude: o.Exclude,
-		Workspace: o.Workspace, State: o.State, Env: o.Env, Workspaces: workspaces(sources.backend),
-	})
+	find := findWithSource
+	if o.State != "" && len(o.Paths) == 0 && (locate.IsRemote(o.State) || !hasSource(".")) {
+		find = statesAlone
+	}
+	candidates, err := find(ctx, o, settings, sources)
 	if err != nil {
 		return nil, err
-	}
-	if o.State != "" && len(candidates) > 1 {
-		return nil, errors.New("--state names the state of one stack, and the settings make several of this path; say which with --workspace")
 	}
 	for i := range candidates {
 		s := &candidates[i].Stack
 		s.Engine = cmp.Or(o.Engine, s.Engine, string(detect.Auto))
 	}
 	return &fleet{settings, candidates, sources}, nil
+}
+
+// findWithSource finds the root modules, and the state of one if that is named.
+func findWithSource(ctx context.Context, o CheckOptions, settings *stack.Settings, sources *sources) ([]stack.Candidate, error) {
+	query := stack.Query{
+		Paths: o.Paths, Settings: settings, Include: o.Include, Exclude: o.Exclude,
+		Workspace: o.Workspace, State: o.State, Env: o.Env, Workspaces: workspaces(sources.backend),
+	}
+	if locate.IsRemote(o.State) {
+		query.State = ""
+	}
+	candidates, err := stack.Find(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	if o.State != "" && len(candidates) > 1 {
+		return nil, errors.New("--state names the state of one stack, and the settings make several of this path; say which with --workspace")
+	}
+	if !locate.IsRemote(o.State) || len(candidates) == 0 {
+		return candidates, nil
+	}
+	found, err := sources.locator(o.Env).Find(ctx, o.State)
+	switch {
+	case err != nil:
+		return nil, err
+	case len(found) > 1:
+		return nil, fmt.Errorf("--state names %d states, and the root module has one; name it, or leave the path out", len(found))
+	}
+	s := &candidates[0].Stack
+	s.StateNamed, s.StatePath, s.StateURL = true, "", sources.name(found[0])
+	return candidates, nil
+}
+
+// statesAlone makes a stack of every state that --state names, without source.
+// Providers and their lock file are taken from the current folder.
+func statesAlone(ctx context.Context, o CheckOptions, _ *stack.Settings, sources *sources) ([]stack.Candidate, error) {
+	found, err := sources.locator(o.Env).Find(ctx, o.State)
+	if err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(".")
+	if err != nil {
+		return nil, err
+	}
+	var candidates []stack.Candidate
+	for _, source := range found {
+		url := sources.name(source)
+		candidates = append(candidates, stack.Candidate{Stack: stack.Stack{
+			Path: url, Dir: dir, DataDir: filepath.Join(dir, ".terraform"), Workspace: "default", Backend: "local",
+			StateNamed: true, StateURL: url, NoSource: true, Env: o.Env,
+		}})
+	}
+	return candidates, nil
+}
+
+// hasSource reports whether a folder holds Terraform or OpenTofu files.
+func hasSource(dir string) bool {
+	for _, pattern := range []string{"*.tf", "*.tf.json", "*.tofu", "*.tofu.json"} {
+		if found, _ := filepath.Glob(filepath.Join(dir, pattern)); len(found) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 func settingsOf(o CheckOptions) (*stack.Settings, error) {

@@ -88,7 +88,7 @@ func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
 	flags.Var(varFlag{&o.Variables, false}, "var", "set a root variable, as `NAME=VALUE`; may be repeated")
 	flags.Var(varFlag{&o.Variables, true}, "var-file", "read root variables from `FILE`, relative to the root module; may be repeated")
 	flags.StringVar(&o.Workspace, "workspace", "", "check this workspace instead of the selected one")
-	flags.StringVar(&o.State, "state", "", "check against the state in `FILE` instead of the backend's")
+	flags.StringVar(&o.State, "state", "", "check against this state instead of the backend's: a `FILE`, a URL such as s3://bucket/key, or a pattern of either; without source, where no path is given")
 	flags.StringArrayVar(&o.Selection.Targets, "target", nil, "check only the resource or module at `ADDRESS`; may be repeated")
 	flags.StringArrayVar(&o.Selection.Excludes, "exclude", nil, "leave out the resource or module at `ADDRESS`; may be repeated")
 	flags.DurationVar(&o.ResourceTimeout, "resource-timeout", 5*time.Minute, "the longest that one resource may take")

@@ -31,6 +31,15 @@ type Tree struct {
 	// Missing are calls of modules that are not installed. What they hold is
 	// not known.
 	Missing []*Call
+	unseen  bool
+}
+
+// Unseen is the tree of a root module whose source is not at hand: whatever is
+// asked of it is unclear. Variable files and functions find their files in dir.
+func Unseen(dir string) *Tree {
+	m := newModule()
+	m.Dir, m.Rel = dir, "."
+	return &Tree{Root: m, unseen: true}
 }
 
 // ErrNoModule is found in the error of a folder without Terraform source.

@@ -47,6 +47,9 @@ func (e *Evaluator) Exists(addr drift.Address) (Existence, []Problem) {
 }
 
 func (e *Evaluator) exists(addr drift.Address) (Existence, []Problem) {
+	if e.tree.unseen {
+		return Unclear, []Problem{{Reason: "the source is not at hand"}}
+	}
 	s := e.root
 	for _, step := range addr.Module {
 		call := s.module.Calls[step.Name]
@@ -125,6 +128,12 @@ func (e *Evaluator) ProviderConfig(pc drift.ProviderConfig, b *schema.Block) (ct
 	module, err := drift.ParseModule(pc.Module)
 	if err != nil {
 		return cty.NilVal, nil, err
+	}
+	if e.tree.unseen {
+		if pc.Alias != "" || pc.Module != "" {
+			return cty.NilVal, nil, fmt.Errorf("%s: its configuration is in the source, which is not at hand; check where that is", pc)
+		}
+		return b.Empty(), nil, nil // what it needs is in the environment
 	}
 	s := e.at(module)
 	if s == nil {

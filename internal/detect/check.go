@@ -187,15 +187,8 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 	if err != nil {
 		return nil, wrapped("lock_file_unreadable", err)
 	}
-	load := config.Load
-	if lock.OpenTofu() || s.Tofu {
-		load = config.LoadTofu
-	}
-	tree, err := load(s.Dir, s.DataDir)
+	tree, err := loadSource(s, lock)
 	if err != nil {
-		return nil, wrapped("source_unreadable", err)
-	}
-	if err := initialised(s, tree); err != nil {
 		return nil, err
 	}
 	raw, err := source.Read(ctx)
@@ -238,6 +231,22 @@ func (c *Checker) source(s stack.Stack) (state.Source, error) {
 		return nil, wrapped("backend_unreadable", err)
 	}
 	return source, nil
+}
+
+// loadSource parses the stack's source, if that is at hand.
+func loadSource(s stack.Stack, lock provider.Lock) (*config.Tree, error) {
+	load := config.Load
+	switch {
+	case s.NoSource:
+		return config.Unseen(s.Dir), nil
+	case lock.OpenTofu() || s.Tofu:
+		load = config.LoadTofu
+	}
+	tree, err := load(s.Dir, s.DataDir)
+	if err != nil {
+		return nil, wrapped("source_unreadable", err)
+	}
+	return tree, initialised(s, tree)
 }
 
 // initialised refuses to look at the state of another backend than the source
@@ -308,7 +317,7 @@ func wrapped(code string, err error) error { return &codedError{code: code, err:
 
 // failed is the result of a stack that could not be checked at all.
 func failed(s stack.Stack, err error) drift.Stack {
-	r := drift.Stack{State: drift.State{Source: s.StatePath}}
+	r := drift.Stack{State: drift.State{Source: cmp.Or(s.StatePath, s.StateURL)}}
 	code := "failed"
 	if ce, ok := errors.AsType[*codedError](err); ok {
 		code, r.Integrity = ce.code, ce.integrity

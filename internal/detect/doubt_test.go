@@ -258,6 +258,35 @@ provider "test" {
 	}
 }
 
+// Only the state is at hand: what drifted can't be certain, and a deletion can.
+func TestStateWithoutSource(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, providertest.Five, simpleA, aSimple, resource{Type: "test_simple", Name: "b", Attributes: attrs{"name": "n", "note": "x"}})
+	if err := os.Remove(filepath.Join(b.dir, "main.tf")); err != nil {
+		t.Fatal(err)
+	}
+	check := func() drift.Stack {
+		m := provider.NewManager(provider.Options{CacheDir: b.cache})
+		defer m.Close()
+		return detect.New(m, detect.Options{Engine: detect.Auto}).Check(t.Context(), stack.Stack{
+			Path: "x", Dir: b.dir, DataDir: filepath.Join(b.dir, ".terraform"), Workspace: "default", Env: b.env(),
+			StateNamed: true, StatePath: filepath.Join(b.dir, "terraform.tfstate"), NoSource: true,
+		})
+	}
+	if result := check(); result.Status != drift.StatusClean || len(result.Pending) > 0 {
+		t.Errorf("untouched: %s %+v %+v", result.Status, result.Errors, result.Pending)
+	}
+	b.Edit(t, "test_simple", "b", func(o attrs) { o["note"] = "by hand" })
+	result := check()
+	if result.Status != drift.StatusIncomplete || len(result.Findings) != 1 || !strings.Contains(result.Findings[0].Doubt, "not at hand") {
+		t.Errorf("changed: %s %+v", result.Status, result.Findings)
+	}
+	b.Delete(t, "test_simple", "a")
+	if result := check(); result.Status != drift.StatusDrifted {
+		t.Errorf("deleted: %s %+v", result.Status, result.Findings)
+	}
+}
+
 // One provider hangs while it starts; a resource of another one refers to its
 // objects.
 func TestHungProviderCostsItsTimeOnce(t *testing.T) {

@@ -114,6 +114,10 @@ func (p *pass) planable() error {
 		declared = b.Type
 	}
 	switch {
+	case p.stack.NoSource:
+		return coded("source_missing", "a plan needs the source, which is not at hand; check where that is")
+	case p.stack.StateURL != "":
+		return coded("backend_unsupported", "the plan engine can't plan against a state at %s; leave --state out, or use --engine direct", p.stack.StateURL)
 	case p.stack.StateNamed && declared != "local":
 		return coded("backend_unsupported", "the plan engine can't plan against a state named by hand, because the root module declares the backend %q; leave --state out, or use --engine direct", declared)
 	case declared == "remote" || declared == "cloud":

@@ -32,7 +32,11 @@ type Stack struct {
 	// StateNamed says that the user named the state: then the backend is local
 	// whatever the source and terraform init say.
 	StateNamed bool
-	Env        []string // the program's, and what the settings add
+	// StateURL is where the state is that the user named, if it is no local file.
+	StateURL string
+	// NoSource says that only the state is at hand: what the code says is unknown.
+	NoSource bool
+	Env      []string // the program's, and what the settings add
 
 	// Name tells stacks of one root module and workspace apart; "" for one.
 	Name string

@@ -39,12 +39,12 @@ func (b bucket) put(name string, content []byte) {
 
 func (b bucket) snapshot(t *testing.T) map[string]string {
 	t.Helper()
-	list, _, err := b.server.ListObjectsWithOptions("states", fakestorage.ListOptions{})
+	response, err := b.server.ListObjectsWithOptionsPaginated("states", fakestorage.ListOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := map[string]string{}
-	for _, attrs := range list {
+	for _, attrs := range response.Objects {
 		object, err := b.server.GetObject("states", attrs.Name)
 		if err != nil {
 			t.Fatal(err)

@@ -141,6 +141,9 @@ func parse(where string) (Place, error) {
 	return p, nil
 }
 
+// IsRemote reports whether a --state value is more than the path of one file.
+func IsRemote(where string) bool { return schemed.MatchString(where) || isPattern(where) }
+
 // isPattern reports whether a key has wildcards.
 func isPattern(key string) bool { return strings.ContainsAny(key, "*?") }
 
