@@ -25,7 +25,7 @@ func Verify(ctx context.Context, o CheckOptions) (drift.Verification, error) {
 			if ctx.Err() != nil {
 				return v, nil //nolint:nilerr // who asked knows that it was interrupted
 			}
-			o.Engine = string(engine)
+			candidate.Stack.Engine = string(engine)
 			checker, end, err := newChecker(ctx, o, found)
 			if err != nil {
 				return v, err

@@ -24,6 +24,9 @@ import (
 // checkByPlan checks the whole stack by a plan. An error says that nothing was
 // checked.
 func (p *pass) checkByPlan(ctx context.Context, last bool) (again bool, err error) {
+	if err := p.planCan(); err != nil {
+		return false, err
+	}
 	select {
 	case p.checker.plans <- struct{}{}:
 		defer func() { <-p.checker.plans }()

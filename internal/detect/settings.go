@@ -142,3 +142,12 @@ func blocksOf(n *schema.NestedBlock, value any) (cty.Value, error) {
 	}
 	return blocks[0], nil
 }
+
+// planCan refuses a plan that would go another way than the settings say: they
+// give providers arguments, and a plan knows only those of the source.
+func (p *pass) planCan() error {
+	if len(p.stack.ProviderOverrides) == 0 {
+		return nil
+	}
+	return errors.New("the settings give it providers, which a plan can't be told; say the same by env, or check it with the direct engine")
+}

@@ -106,6 +106,21 @@ resource "test_simple" "a" { name = "n" }`,
 	}
 }
 
+// A plan can't be told what the settings say of providers, so there is none.
+func TestProviderOverridesAndPlans(t *testing.T) {
+	t.Parallel()
+	b := twoSimple(t, providertest.Five)
+	if direct := b.check(t, detect.Options{}); direct.Status != drift.StatusClean {
+		t.Errorf("directly: status %s", direct.Status)
+	}
+	result := b.checkStack(t, detect.Options{}, func(s *stack.Stack) {
+		s.Engine, s.ProviderOverrides = "plan", map[string]map[string]any{"five": {"region": "r"}}
+	})
+	if result.Status != drift.StatusError || len(result.Errors) != 1 || !strings.Contains(result.Errors[0].Message, "which a plan can't be told") {
+		t.Errorf("status %s, errors %+v", result.Status, result.Errors)
+	}
+}
+
 // A rule hides no finding: it stays there, marked, and does not count.
 func TestIgnoreRules(t *testing.T) {
 	t.Parallel()
