@@ -219,6 +219,8 @@ func each[T any](ctx context.Context, items []T, do func(T)) error {
 		select {
 		case slots <- struct{}{}:
 		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
 			return ctx.Err()
 		}
 		wg.Go(func() {
