@@ -265,26 +265,28 @@ func initialised(s stack.Stack, tree *config.Tree) error {
 	return coded("not_initialised", "it declares the backend %q, but terraform init has recorded %q; run terraform init in %s, or name the state with --state", declared, s.Backend, s.Dir)
 }
 
-// variables are the values that the stack's root variables are given.
-func (c *Checker) variables(s stack.Stack, tree *config.Tree) (map[string]config.Assigned, error) {
+// variables are the values that the stack's root variables are given, in the
+// order in which they count.
+func (c *Checker) variables(s stack.Stack, tree *config.Tree) ([]config.VarOption, error) {
 	options, err := config.EnvOptions(s.Env)
 	if err != nil {
 		return nil, err
 	}
 	options = append(append(options, filesOf(s)...), c.options.Variables...)
-	if err := tree.CheckOptions(options); err != nil {
-		return nil, err
-	}
-	return config.RootVariables(s.Dir, s.Env, options)
+	return options, tree.CheckOptions(options)
 }
 
 func (c *Checker) newPass(s stack.Stack, source state.Source, raw []byte, decoded *state.State, tree *config.Tree, lock provider.Lock) (*pass, error) {
-	vars, err := c.variables(s, tree)
+	options, err := c.variables(s, tree)
+	if err != nil {
+		return nil, wrapped("variables_unreadable", err)
+	}
+	vars, err := config.RootVariables(s.Dir, s.Env, options)
 	if err != nil {
 		return nil, wrapped("variables_unreadable", err)
 	}
 	p := &pass{
-		checker: c, stack: s, source: source, raw: raw, state: decoded, tree: tree,
+		checker: c, stack: s, options: options, source: source, raw: raw, state: decoded, tree: tree,
 		where:  provider.Where{Dir: s.Dir, DataDir: s.DataDir, Lock: lock, Env: func(name string) string { return stack.Getenv(s.Env, name) }},
 		leases: map[drift.ProviderConfig]*leased{},
 	}

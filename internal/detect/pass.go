@@ -26,6 +26,7 @@ import (
 type pass struct {
 	checker *Checker
 	stack   stack.Stack
+	options []config.VarOption // what its root variables are given
 	source  state.Source
 	raw     []byte // the state file, as it was read
 	state   *state.State

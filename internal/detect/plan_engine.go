@@ -190,7 +190,7 @@ func (p *pass) linkProvider(ctx context.Context, source, root string) error {
 // go into files of our own, because anybody can read a program's arguments.
 func (p *pass) varFiles(dir string) ([]string, error) {
 	var files []string
-	for i, o := range append(filesOf(p.stack), p.checker.options.Variables...) {
+	for i, o := range p.options {
 		path := o.File
 		if o.File == "" {
 			path = filepath.Join(dir, fmt.Sprintf("%d.tfvars", i))

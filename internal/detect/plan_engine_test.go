@@ -20,6 +20,7 @@ import (
 	"holdfast/internal/provider"
 	"holdfast/internal/provider/providertest"
 	"holdfast/internal/stack"
+	"holdfast/internal/state"
 )
 
 // Tests of the plan engine from end to end: real Terraform makes the plan.
@@ -314,7 +315,12 @@ func TestPlanGuards(t *testing.T) {
 		t.Parallel()
 		b := three(t)
 		b.write(t, "cloud.tf", "terraform {\n  cloud {\n    organization = \"o\"\n  }\n}\n")
-		result := b.check(t, planOptions(t))
+		b.write(t, ".terraform/terraform.tfstate", `{"version":3,"backend":{"type":"cloud","config":{"organization":"o"}}}`)
+		o := planOptions(t)
+		o.Source = func(stack.Stack) (state.Source, error) {
+			return state.Local{Path: filepath.Join(b.dir, "terraform.tfstate")}, nil
+		}
+		result := b.run(t, o, b.dir)[0]
 		if result.Status != drift.StatusError || len(result.Errors) != 1 || result.Errors[0].Code != "backend_unsupported" {
 			t.Errorf("status %s, %+v", result.Status, result.Errors)
 		}

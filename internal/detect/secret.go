@@ -106,13 +106,24 @@ func (r *reading) secrets() secrets {
 			continue
 		}
 		_ = cty.Walk(v, func(path cty.Path, v cty.Value) (bool, error) {
-			if isText(v) && len(v.AsString()) >= shortest && r.sensitive(path) {
+			if isText(v) && len(v.AsString()) >= shortest && r.isSecret(path) {
 				found = append(found, v.AsString())
 			}
 			return true, nil
 		})
 	}
 	return found
+}
+
+// isSecret is sensitive for a string itself. A set is hidden as a whole, whatever
+// in it is the reason: what else it holds is no secret elsewhere.
+func (r *reading) isSecret(path cty.Path) bool {
+	for _, step := range path {
+		if at, ok := step.(cty.IndexStep); ok && at.Key.Type() != cty.String && at.Key.Type() != cty.Number {
+			return r.schema.Block.SensitiveAt(path)
+		}
+	}
+	return r.sensitive(path)
 }
 
 // in reports whether one of them is in a string inside v.
