@@ -308,9 +308,9 @@ func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 	if j.subject.inst.Tainted {
 		return []drift.Pending{{Address: addr, Actions: replaced(), Paths: []string{}}}
 	}
-	// Planned with something unknown, or from nothing, a provider has ideas about
-	// what the source doesn't set. That is nobody's code.
-	loose := j.replaces() || slices.ContainsFunc(wanted, j.follows)
+	// Planned from nothing, or only because something is unknown, a provider has
+	// ideas about what the source doesn't set. That is nobody's code.
+	loose := j.replaces() || len(drifted) == 0 && slices.ContainsFunc(wanted, j.follows)
 	pending := drift.Pending{Address: addr, Actions: []string{"update"}}
 	for _, path := range wanted {
 		if slices.ContainsFunc(drifted, path.Equals) || j.follows(path) || loose && !j.sets(path) {
