@@ -1,6 +1,8 @@
 package app
 
 import (
+	"context"
+
 	"holdfast/internal/stack"
 	"holdfast/internal/state"
 	"holdfast/internal/state/azurerm"
@@ -87,4 +89,9 @@ func settings(st stack.Stack) state.Settings {
 // locator finds what --state names.
 func (s *sources) locator(env []string) locate.Locator {
 	return locate.Locator{Schemes: locate.Standard(&s.buckets), Env: env}
+}
+
+// find finds it.
+func (s *sources) find(ctx context.Context, env []string, where string) ([]state.Source, error) {
+	return s.locator(env).Find(ctx, where) //nolint:contextcheck // to open a bucket reads files of settings; nothing is asked yet
 }

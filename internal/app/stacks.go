@@ -66,7 +66,7 @@ func findWithSource(ctx context.Context, o CheckOptions, settings *stack.Setting
 	if !locate.IsRemote(o.State) || len(candidates) == 0 {
 		return candidates, nil
 	}
-	found, err := sources.locator(o.Env).Find(ctx, o.State)
+	found, err := sources.find(ctx, o.Env, o.State)
 	switch {
 	case err != nil:
 		return nil, err
@@ -81,7 +81,7 @@ func findWithSource(ctx context.Context, o CheckOptions, settings *stack.Setting
 // statesAlone makes a stack of every state that --state names, without source.
 // Providers and their lock file are taken from the current folder.
 func statesAlone(ctx context.Context, o CheckOptions, _ *stack.Settings, sources *sources) ([]stack.Candidate, error) {
-	found, err := sources.locator(o.Env).Find(ctx, o.State)
+	found, err := sources.find(ctx, o.Env, o.State)
 	if err != nil {
 		return nil, err
 	}
