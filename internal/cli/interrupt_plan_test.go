@@ -20,7 +20,7 @@ import (
 // and it, its providers and the plan are gone when the program ends.
 func TestInterruptedPlan(t *testing.T) {
 	t.Parallel()
-	stack, proxy := slowStack(t)
+	stack, proxy := slowStack(t, time.Hour)
 	path, err := exec.LookPath("holdfast")
 	if err != nil {
 		t.Fatal(err)

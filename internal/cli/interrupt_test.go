@@ -4,6 +4,7 @@ package cli_test
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -24,7 +25,7 @@ import (
 // seconds, says so, and leaves no process behind.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
-	stack, proxy := slowStack(t)
+	stack, proxy := slowStack(t, time.Hour)
 	cmd, out := start(t, stack)
 	eventually(t, "a request of the provider", func() bool { return len(proxy.Requests()) > 0 })
 	family := descendants(cmd.Process.Pid)
@@ -53,10 +54,66 @@ func TestInterrupt(t *testing.T) {
 	}
 }
 
+// Ctrl-C at any moment: the exit code says what was decided, a file is whole or
+// not there, and no process is left.
+func TestInterruptAtAnyMoment(t *testing.T) {
+	t.Parallel()
+	stack, _ := slowStack(t, 300*time.Millisecond)
+	cache, codes := t.TempDir(), map[int]int{}
+	for n := range 20 {
+		dir := t.TempDir()
+		file := filepath.Join(dir, "result.json")
+		cmd, out := startCheck(t, stack, cache, "-o", "json="+file)
+		moment := time.NewTimer(time.Duration(n) * 75 * time.Millisecond)
+		<-moment.C
+		family := descendants(cmd.Process.Pid)
+		_ = cmd.Process.Signal(os.Interrupt) // it may have ended by itself
+		_ = cmd.Wait()
+		codes[cmd.ProcessState.ExitCode()]++
+		src, err := os.ReadFile(file)
+		whole := json.Valid(src)
+		switch cmd.ProcessState.ExitCode() {
+		case drift.ExitClean:
+			if err != nil || !whole {
+				t.Errorf("%d: it ended with 0 and left %q, %v", n, src, err)
+			}
+		case drift.ExitIncomplete, -1: // -1: the signal came before the program could take it
+			if err == nil && !whole {
+				t.Errorf("%d: half a file: %q", n, src)
+			}
+		default:
+			t.Errorf("%d: exit code %d: %s", n, cmd.ProcessState.ExitCode(), out)
+		}
+		if left, _ := filepath.Glob(filepath.Join(dir, ".holdfast-*")); len(left) > 0 {
+			t.Errorf("%d: left behind %v", n, left)
+		}
+		eventually(t, "the end of every process", func() bool { return !slices.ContainsFunc(family, running) })
+	}
+	if codes[drift.ExitIncomplete] == 0 {
+		t.Errorf("it was never interrupted: %v", codes)
+	}
+}
+
+// A provider that is killed while it reads is an error on what it served.
+func TestProviderIsKilled(t *testing.T) {
+	t.Parallel()
+	stack, proxy := slowStack(t, time.Hour)
+	cmd, out := start(t, stack)
+	eventually(t, "a request of the provider", func() bool { return len(proxy.Requests()) > 0 })
+	for _, pid := range descendants(cmd.Process.Pid) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	err := cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != drift.ExitIncomplete || !strings.Contains(out.String(), "provider_crashed") && !strings.Contains(out.String(), "crashed") {
+		t.Errorf("ended with %v: %s", err, out)
+	}
+}
+
 // Killed outright, it can't clean up; the kernel ends its providers then.
 func TestKilled(t *testing.T) {
 	t.Parallel()
-	stack, proxy := slowStack(t)
+	stack, proxy := slowStack(t, time.Hour)
 	cmd, _ := start(t, stack)
 	eventually(t, "a request of the provider", func() bool { return len(proxy.Requests()) > 0 })
 	family := descendants(cmd.Process.Pid)
@@ -73,7 +130,7 @@ func TestKilled(t *testing.T) {
 }
 
 // slowStack is an applied stack whose cloud has become slow.
-func slowStack(t *testing.T) (*lab.Stack, *lab.Proxy) {
+func slowStack(t *testing.T, delay time.Duration) (*lab.Stack, *lab.Proxy) {
 	t.Helper()
 	tools := lab.Need(t)
 	emulator, err := lab.Start(t.Context(), tools)
@@ -93,20 +150,25 @@ func slowStack(t *testing.T) (*lab.Stack, *lab.Proxy) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { proxy.Close() })
-	proxy.On(lab.Match("logs", ""), lab.Fault{Delay: time.Hour})
+	proxy.On(lab.Match("logs", ""), lab.Fault{Delay: delay})
 	return stack.With(proxy), proxy
 }
 
 func start(t *testing.T, stack *lab.Stack) (*exec.Cmd, *bytes.Buffer) {
+	t.Helper()
+	return startCheck(t, stack, t.TempDir())
+}
+
+func startCheck(t *testing.T, stack *lab.Stack, cache string, args ...string) (*exec.Cmd, *bytes.Buffer) {
 	t.Helper()
 	path, err := exec.LookPath("holdfast")
 	if err != nil {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), path, "check")
+	cmd := exec.CommandContext(t.Context(), path, append([]string{"check"}, args...)...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = stack.Dir, &out, &out
-	cmd.Env = append(stack.Env(), "HOLDFAST_CACHE_DIR="+t.TempDir())
+	cmd.Env = append(stack.Env(), "HOLDFAST_CACHE_DIR="+cache)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
