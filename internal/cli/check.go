@@ -39,6 +39,9 @@ const checkExamples = `  # the root module in the current folder, or all of a re
   # another one, with the variables that its pipeline uses
   holdfast check infrastructure --var-file=prod.tfvars
 
+  # all states of production in a bucket, with no code at hand
+  holdfast check --state 's3://acme-states/prod/**/*.tfstate'
+
   # for programs, and a table for people
   holdfast check infrastructure -o json=drift.json`
 
