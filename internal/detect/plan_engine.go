@@ -98,7 +98,7 @@ func (p *pass) makePlan(ctx context.Context) (*terraform.Plan, error) {
 		return nil, fmt.Errorf("preparing the plan: %w", err)
 	}
 	cli := terraform.CLI{
-		Binary: binary, Dir: p.stack.Dir, DataDir: filepath.Join(dir, "data"), Env: p.providerEnv(), Redact: p.redact.clean,
+		Binary: binary, Dir: p.stack.Dir, DataDir: filepath.Join(dir, "data"), Env: p.planEnv(), Redact: p.redact.clean,
 	}
 	if err := cli.Plan(ctx, o); err != nil {
 		return nil, errors.Join(err, missing)
@@ -108,6 +108,24 @@ func (p *pass) makePlan(ctx context.Context) (*terraform.Plan, error) {
 		return nil, err
 	}
 	return terraform.DecodePlan(src)
+}
+
+// planEnv keeps providers from writing while Terraform configures them, as far as
+// the environment can: what the source says goes before. Which variable stops
+// azurerm depends on its version, and 4.x refuses both (see noWrites).
+func (p *pass) planEnv() []string {
+	env := append(p.providerEnv(), "TERRAFORM_VAULT_SKIP_CHILD_TOKEN=true")
+	for source, locked := range p.where.Lock {
+		major, _, _ := strings.Cut(locked.Version, ".")
+		switch {
+		case !strings.HasSuffix(source, "/hashicorp/azurerm"):
+		case len(major) == 1 && major < "4":
+			env = append(env, "ARM_SKIP_PROVIDER_REGISTRATION=true")
+		default:
+			env = append(env, "ARM_RESOURCE_PROVIDER_REGISTRATIONS=none")
+		}
+	}
+	return env
 }
 
 // planable tells which stacks must not, or can't, be planned here.

@@ -1,11 +1,14 @@
 package detect
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
 
 	"holdfast/internal/drift/schema"
+	"holdfast/internal/provider"
+	"holdfast/internal/stack"
 )
 
 // The arguments are those of azurerm 3.x and 4.x, azapi and vault.
@@ -51,6 +54,26 @@ func TestNoWrites(t *testing.T) {
 		}
 		if got := noWrites(b, cty.ObjectVal(c.source)); !got.RawEquals(cty.ObjectVal(c.want)) {
 			t.Errorf("%s: %#v", c.name, got)
+		}
+	}
+}
+
+func TestPlanEnv(t *testing.T) {
+	t.Parallel()
+	const source = "registry.terraform.io/hashicorp/azurerm"
+	for version, want := range map[string]string{"3.116.0": "ARM_SKIP_PROVIDER_REGISTRATION=true", "4.0.1": "ARM_RESOURCE_PROVIDER_REGISTRATIONS=none", "10.0.0": "ARM_RESOURCE_PROVIDER_REGISTRATIONS=none"} {
+		p := &pass{
+			stack: stack.Stack{Env: []string{"PATH=/bin", "ARM_RESOURCE_PROVIDER_REGISTRATIONS=core", "ARM_SKIP_PROVIDER_REGISTRATION=false"}},
+			where: provider.Where{Lock: provider.Lock{source: {Version: version}}},
+		}
+		var found []string
+		for _, entry := range p.planEnv() {
+			if strings.HasPrefix(entry, "ARM_") {
+				found = append(found, entry)
+			}
+		}
+		if len(found) != 1 || found[0] != want {
+			t.Errorf("%s: %v, want %s", version, found, want)
 		}
 	}
 }
