@@ -28,7 +28,7 @@ ACTIONLINT := $(TOOLS)/bin/actionlint-$(ACTIONLINT_VERSION)
 # The tests that use the lab run Terraform and its providers, which need a core
 # and half a gigabyte each: two packages at a time, whatever the machine.
 PACKAGES      ?= ./...
-GO_TEST_FLAGS ?= -count=1 -p=2 -parallel=4 -timeout=30m
+GO_TEST_FLAGS ?= -count=1 -p=2 -parallel=6 -timeout=30m
 
 # Packages that share data between goroutines or are pure: quick enough for the
 # race detector, without the tests that run Terraform. It needs a C compiler.

@@ -550,6 +550,7 @@ var theBed = &bed{stacks: map[string]func() (*appliedStack, error){}}
 var sources = map[string]string{
 	"features":      filepath.Join("testdata", "features"),
 	"device-tokens": filepath.Join("..", "..", "examples", "device-tokens"),
+	"tiny":          filepath.Join("..", "lab", "testdata", "tiny"),
 }
 
 // applied gives the stack of that name, applied to an emulator of its own the

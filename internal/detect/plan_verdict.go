@@ -139,6 +139,7 @@ func (j *judgement) outcome() (outcome, error) {
 		out.finding = j.pass.finding(j.subject, drift.Deleted)
 		return out, nil
 	}
+	out.seen = j.change == nil || !j.change.Change.Is("forget") // what is forgotten isn't read
 	if j.drift == nil && (j.change.Change.Is("no-op") || j.change.Change.Gone()) {
 		return out, nil
 	}

@@ -24,6 +24,7 @@ type outcome struct {
 	adopted  []cty.Path
 	pending  []drift.Pending
 	refused  error            // why what is pending can't be told
+	seen     bool             // an object was found
 	live     provider.Dynamic // as it was read; to be read again before a finding is reported
 }
 
@@ -99,7 +100,7 @@ func (p *pass) record(s *subject, out outcome) {
 		p.out.Adopted = append(p.out.Adopted, named(s.addr, out.adopted))
 	}
 	s.deleted = out.finding != nil && out.finding.Kind == drift.Deleted
-	if !out.live.IsNil() {
+	if out.seen {
 		p.found[s.inst.Provider] = true
 	}
 	if out.finding == nil {
@@ -144,6 +145,7 @@ func (p *pass) verdict(ctx context.Context, s *subject) (outcome, error) {
 		out.finding = p.finding(s, drift.Deleted)
 		return out, nil
 	}
+	out.seen = true
 	if err := r.decode(applied, live); err != nil {
 		return out, err
 	}
