@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -250,6 +251,26 @@ func TestCheckInS3(t *testing.T) {
 	}
 	if got := check("prod"); got.Status != drift.StatusClean || got.State.Source != "s3://states/env:/prod/net/main.tfstate" {
 		t.Errorf("got %+v", got)
+	}
+	// All states at once, with no code.
+	run, err := Check(t.Context(), CheckOptions{State: "s3://states/**/*.tfstate?region=us-east-1", CacheDir: t.TempDir(), Env: s.Env()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var paths []string
+	for _, got := range run.Stacks {
+		paths = append(paths, got.Path)
+		if got.Status != drift.StatusClean || got.Resources.Checked != 1 || got.State.Source != got.Path {
+			t.Errorf("without code: %+v", got)
+		}
+	}
+	if want := []string{"s3://states/env:/prod/net/main.tfstate", "s3://states/net/main.tfstate"}; !slices.Equal(paths, want) {
+		t.Errorf("found %q, want %q", paths, want)
+	}
+	// One of them, with the code beside it.
+	run, err = Check(t.Context(), CheckOptions{Paths: []string{s.Dir}, State: "s3://states/net/main.tfstate?region=us-east-1", CacheDir: t.TempDir(), Env: s.Env()})
+	if err != nil || len(run.Stacks) != 1 || run.Stacks[0].Status != drift.StatusClean || run.Stacks[0].State.Source != "s3://states/net/main.tfstate" {
+		t.Errorf("with code: %+v, %v", run.Stacks, err)
 	}
 	if s.stored(t) != before {
 		t.Error("something was written")
