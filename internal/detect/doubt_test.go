@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -336,7 +337,11 @@ func (b *bench) addHungProvider(t *testing.T) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "terraform-provider-hung"), []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755); err != nil {
+	// A child that another test starts meanwhile would keep it "busy".
+	syscall.ForkLock.RLock()
+	err = os.WriteFile(filepath.Join(dir, "terraform-provider-hung"), []byte("#!/bin/sh\nexec sleep 1000\n"), 0o755)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	var instances []any

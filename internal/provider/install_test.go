@@ -37,8 +37,14 @@ func TestInstallMissing(t *testing.T) {
 		if m.Source != pkg.Source || m.Version != "1.0.0" || len(m.Hashes) != 1 || m.Env[0] != "GIVEN=it" {
 			t.Errorf("asked for %+v", m)
 		}
-		providertest.Install(t, root, m.Source, m.Version)
-		return nil
+		// Whole or not at all, as Terraform's is moved into place.
+		staged := t.TempDir()
+		providertest.Install(t, staged, m.Source, m.Version)
+		at := filepath.Join(filepath.FromSlash(m.Source), m.Version)
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, at)), 0o700); err != nil {
+			return err
+		}
+		return os.Rename(filepath.Join(staged, at), filepath.Join(root, at))
 	}
 	m := NewManager(Options{CacheDir: cache, Install: install})
 	defer m.Close()

@@ -20,7 +20,12 @@ func script(t *testing.T, body string) CLI {
 	t.Helper()
 	dir := t.TempDir()
 	path := filepath.Join(dir, "terraform")
-	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o700); err != nil {
+	// While a file is being written, a child that another test starts holds it
+	// open for a moment, and then it can't be run ("text file busy").
+	syscall.ForkLock.RLock()
+	err := os.WriteFile(path, []byte("#!/bin/sh\n"+body), 0o700)
+	syscall.ForkLock.RUnlock()
+	if err != nil {
 		t.Fatal(err)
 	}
 	return CLI{Binary: path, Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH")}}
