@@ -101,6 +101,7 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 	}
 	providers := provider.NewManager(provider.Options{
 		CacheDir: cache, AllowUnlocked: o.AllowUnlocked, VerifyAnew: o.VerifyProviders, Install: installer(o),
+		MaxProcesses: found.settings.Concurrency.Providers, MaxMemory: int64(found.settings.Concurrency.Memory),
 	})
 	// An interrupted run ends its providers at once: none of them has anything
 	// to finish.
@@ -148,9 +149,7 @@ func checkAll(ctx context.Context, checker *detect.Checker, candidates []stack.C
 		}
 		stacks, places = append(stacks, c.Stack), append(places, i)
 	}
-	for i, result := range checker.Run(ctx, stacks) {
-		results[places[i]] = result
-	}
+	checker.Run(ctx, stacks, func(n int, result drift.Stack) { results[places[n]] = result })
 	return results
 }
 

@@ -84,22 +84,26 @@ func New(m *provider.Manager, o Options) *Checker {
 	return &Checker{providers: m, options: o, limit: newLimiter(o.Parallelism), plans: make(chan struct{}, o.Plans)}
 }
 
-// Run checks stacks side by side and gives their results in the same order.
-func (c *Checker) Run(ctx context.Context, stacks []stack.Stack) []drift.Stack {
-	results := make([]drift.Stack, len(stacks))
+// Run checks stacks side by side and hands on each result as soon as it is
+// there, with the place of its stack in the list: nothing of a stack is kept.
+// emit is called by one goroutine at a time.
+func (c *Checker) Run(ctx context.Context, stacks []stack.Stack, emit func(n int, result drift.Stack)) {
 	c.counters.stacks.Add(int64(len(stacks)))
 	slots := make(chan struct{}, c.options.Stacks)
 	var wg sync.WaitGroup
-	for i, s := range stacks {
+	var mu sync.Mutex
+	for n, s := range stacks {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			results[i] = c.Check(ctx, s)
-			c.counters.done(results[i])
+			result := c.Check(ctx, s)
+			c.counters.done(result)
+			mu.Lock()
+			defer mu.Unlock()
+			emit(n, result)
 		})
 	}
 	wg.Wait()
-	return results
 }
 
 // maxPasses is how often a stack is checked when its state keeps changing

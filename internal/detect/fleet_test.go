@@ -80,7 +80,7 @@ func checkFleet(t *testing.T, o detect.Options, list []*lab.Stack) []drift.Stack
 		}
 		stacks = append(stacks, opened)
 	}
-	return detect.New(manager(t), o).Run(t.Context(), stacks)
+	return runAll(t, detect.New(manager(t), o), stacks)
 }
 
 // planned is what a plan lists as drift and as changes, by address.

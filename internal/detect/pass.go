@@ -40,6 +40,7 @@ type pass struct {
 	providerInputs config.Inputs
 	subjects       []*subject
 	leases         map[drift.ProviderConfig]*leased
+	holder         provider.Holder
 	settled        atomic.Bool // nothing more will be leased
 	schemaCache    sync.Map    // by provider source
 
@@ -166,8 +167,6 @@ func (p *pass) schemas(source string) (*provider.Schemas, error) {
 
 func (p *pass) acquire(ctx context.Context, l *leased) {
 	l.unknown, l.stale = false, nil
-	ctx, cancel := context.WithTimeout(ctx, p.checker.options.ResourceTimeout)
-	defer cancel()
 	defer func() {
 		if r := recover(); r != nil {
 			l.err = fmt.Errorf("configuration of %s: it can't be evaluated, by a mistake of Holdfast's; please report it: %v", l.config, r)
@@ -188,6 +187,7 @@ func (p *pass) acquire(ctx context.Context, l *leased) {
 func (p *pass) request(source string, configure func(*schema.Schema) (cty.Value, error)) provider.Request {
 	return provider.Request{
 		Source: source, Where: p.where, Env: p.providerEnv(), TerraformVersion: terraformVersion, Configure: configure,
+		Holder: &p.holder, Timeout: p.checker.options.ResourceTimeout,
 	}
 }
 

@@ -76,7 +76,7 @@ func (b *bench) run(t *testing.T, o detect.Options, dirs ...string) []drift.Stac
 		}
 		stacks = append(stacks, s)
 	}
-	results := detect.New(m, o).Run(t.Context(), stacks)
+	results := runAll(t, detect.New(m, o), stacks)
 	for _, result := range results {
 		searchCanaries(t, result)
 	}

@@ -14,6 +14,14 @@ import (
 	"holdfast/internal/stack"
 )
 
+// runAll checks stacks side by side and gives their results in the same order.
+func runAll(t *testing.T, c *detect.Checker, stacks []stack.Stack) []drift.Stack {
+	t.Helper()
+	results := make([]drift.Stack, len(stacks))
+	c.Run(t.Context(), stacks, func(n int, result drift.Stack) { results[n] = result })
+	return results
+}
+
 // checkStack checks a bench as a stack that settings have changed.
 func (b *bench) checkStack(t *testing.T, o detect.Options, change func(*stack.Stack)) drift.Stack {
 	t.Helper()
@@ -24,7 +32,7 @@ func (b *bench) checkStack(t *testing.T, o detect.Options, change func(*stack.St
 	change(&s)
 	m := provider.NewManager(provider.Options{CacheDir: b.cache})
 	defer m.Close()
-	result := detect.New(m, o).Run(t.Context(), []stack.Stack{s})[0]
+	result := runAll(t, detect.New(m, o), []stack.Stack{s})[0]
 	b.AssertReadOnly(t)
 	return result
 }

@@ -27,6 +27,12 @@ type Options struct {
 	Install func(ctx context.Context, m Missing, root string) error
 	// MaxIdle is how many processes that nobody uses are kept; 0 means 4.
 	MaxIdle int
+	// MaxProcesses is how many processes there are at a time, unless a holder
+	// that has one needs another; 0 means no limit.
+	MaxProcesses int
+	// MaxMemory is how many bytes of memory all processes may take before
+	// another one has to wait, as for MaxProcesses; 0 means no limit.
+	MaxMemory int64
 	// MaxAge is how long a process is given out to new users; 0 means an hour.
 	MaxAge time.Duration
 }
@@ -50,6 +56,8 @@ type Manager struct {
 	spares   map[string]*pooled       // started for their schema, not configured
 	fetching map[string]chan struct{} // a token each, by Package.key, or by source and version to install
 	clients  map[*Client]bool         // all that run
+	changed  chan struct{}            // closed when there may be room for a process
+	queued   int                      // how many wait for that
 }
 
 // NewManager makes a manager; Close ends what it started.
@@ -63,6 +71,7 @@ func NewManager(o Options) *Manager {
 	m := &Manager{
 		options: o, verifier: newVerifier(o.CacheDir, o.VerifyAnew), schemas: schemaCache{dir: o.CacheDir},
 		pool: map[string]*pooled{}, spares: map[string]*pooled{}, fetching: map[string]chan struct{}{}, clients: map[*Client]bool{},
+		changed: make(chan struct{}),
 	}
 	m.ctx, m.cancel = context.WithCancel(context.Background())
 	return m
@@ -75,6 +84,11 @@ type Request struct {
 	Env    []string // the whole environment of the process
 	// TerraformVersion is told to the provider.
 	TerraformVersion string
+	// Holder is who asks; nil stands for one that has nothing yet.
+	Holder *Holder
+	// Timeout bounds what the provider does to become ready, and the wait for
+	// another who does that; not the wait for room. 0 means no limit.
+	Timeout time.Duration
 	// Configure evaluates the provider's configuration for its schema, to a
 	// value that is wholly known. It is called once a request, and not at all
 	// if the provider can't be had.
@@ -82,34 +96,70 @@ type Request struct {
 }
 
 // Acquire gives a provider that is configured as asked, running already or
-// started now. ctx bounds the wait for it and no more. The caller releases the
-// lease.
+// started now. Where a limit has been reached it waits for room first. ctx
+// bounds the wait for it and no more. The caller releases the lease.
 func (m *Manager) Acquire(ctx context.Context, r Request) (*Lease, error) {
-	pkg, err := m.Package(ctx, r)
+	if r.Holder == nil {
+		r.Holder = &Holder{}
+	}
+	key, w, err := m.want(ctx, r)
 	if err != nil {
 		return nil, err
 	}
-	schemas, err := m.schemasOf(ctx, pkg, r)
-	if err != nil {
-		return nil, err
-	}
-	value, config, err := configuration(r, schemas)
-	if err != nil {
-		return nil, err
-	}
-	key := poolKey(pkg, r, value, config)
 	for {
-		entry, mine := m.enter(key)
-		if mine {
-			client, err := m.ready(ctx, pkg, r, schemas, config)
-			m.settle(entry, client, err, ctx.Err() != nil)
+		entry, mine, err := m.enter(ctx, key, r.Holder, w)
+		if err != nil {
+			return nil, err
 		}
-		lease, err := m.await(ctx, entry, schemas)
-		if err == nil || mine || ctx.Err() != nil || !entry.abandoned {
+		lease, again, err := m.join(ctx, r, entry, mine, w)
+		if !again {
 			return lease, err
 		}
-		// Who wanted to start it gave up. We have not.
 	}
+}
+
+// wanted is a provider as somebody wants it.
+type wanted struct {
+	pkg     Package
+	schemas *Schemas
+	config  Dynamic
+	spare   string // the key of a process that may be configured for it
+}
+
+// want finds out what exactly is asked for, and the key that stands for that.
+func (m *Manager) want(ctx context.Context, r Request) (key string, w wanted, err error) {
+	ctx, cancel := bounded(ctx, r.Timeout)
+	defer cancel()
+	if w.pkg, err = m.Package(ctx, r); err != nil {
+		return "", w, err
+	}
+	if w.schemas, err = m.schemasOf(ctx, w.pkg, r); err != nil {
+		return "", w, err
+	}
+	value, config, err := configuration(r, w.schemas)
+	w.config, w.spare = config, spareKey(w.pkg, r)
+	return poolKey(w.pkg, r, value, config), w, err
+}
+
+// join makes an entry ready if it is mine, and waits for that else. again says
+// that whoever wanted to start it gave up. We have not.
+func (m *Manager) join(ctx context.Context, r Request, entry *pooled, mine bool, w wanted) (lease *Lease, again bool, err error) {
+	ctx, cancel := bounded(ctx, r.Timeout)
+	defer cancel()
+	if mine {
+		client, err := m.ready(ctx, r, w, entry)
+		m.settle(entry, client, err, ctx.Err() != nil)
+	}
+	lease, err = m.await(ctx, entry, w.schemas, r.Holder)
+	return lease, err != nil && !mine && ctx.Err() == nil && entry.abandoned, err
+}
+
+// bounded gives a context that ends after a time, if there is one.
+func bounded(ctx context.Context, limit time.Duration) (context.Context, context.CancelFunc) {
+	if limit <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, limit)
 }
 
 func configuration(r Request, schemas *Schemas) (cty.Value, Dynamic, error) {
@@ -178,21 +228,24 @@ func (m *Manager) fetchToken(key string) chan struct{} {
 }
 
 // ready gives a process that is started and configured.
-func (m *Manager) ready(ctx context.Context, pkg Package, r Request, schemas *Schemas, config Dynamic) (*Client, error) {
-	client := m.takeSpare(spareKey(pkg, r))
+func (m *Manager) ready(ctx context.Context, r Request, w wanted, entry *pooled) (*Client, error) {
+	client := entry.raw
 	if client == nil {
 		var err error
-		if client, err = m.start(ctx, pkg, r); err != nil {
+		if client, err = m.start(ctx, w.pkg, r); err != nil {
 			return nil, err
 		}
-		if !schemas.optional {
+		m.mu.Lock()
+		entry.raw = client
+		m.mu.Unlock()
+		if !w.schemas.optional {
 			if err := client.announce(ctx); err != nil {
 				m.end(client)
 				return nil, err
 			}
 		}
 	}
-	if err := client.Configure(ctx, r.TerraformVersion, config); err != nil {
+	if err := client.Configure(ctx, r.TerraformVersion, w.config); err != nil {
 		m.end(client)
 		return nil, fmt.Errorf("configuring provider %s: %w", r.Source, err)
 	}
@@ -228,6 +281,7 @@ func (m *Manager) end(c *Client) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.clients, c)
+	m.tellWaiting()
 }
 
 // Close ends every process, those in use and those being started too. When it

@@ -15,6 +15,7 @@ type Lease struct {
 
 	manager *Manager
 	entry   *pooled
+	holder  *Holder
 	once    sync.Once
 }
 
@@ -22,6 +23,7 @@ type Lease struct {
 // client, err and abandoned don't change after ready is closed.
 type pooled struct {
 	key       string
+	raw       *Client       // its process before that is configured
 	ready     chan struct{} // closed when it is configured, or has failed to be
 	client    *Client
 	err       error
@@ -32,26 +34,65 @@ type pooled struct {
 }
 
 // enter finds the process with a key, or makes a place for it that the caller
-// has to settle. Either way the caller counts as a user.
-func (m *Manager) enter(key string) (e *pooled, mine bool) {
-	m.mu.Lock()
-	var gone []*Client
-	defer func() {
+// has to settle, as soon as there is room. Either way the holder has a lease
+// more. The error is that of ctx, which ended before.
+func (m *Manager) enter(ctx context.Context, key string, h *Holder, w wanted) (e *pooled, mine bool, err error) {
+	for {
+		m.mu.Lock()
+		e, mine, gone := m.tryEnter(key, h, w)
+		wait := e == nil && len(gone) == 0
+		if wait {
+			m.queued++
+		}
+		changed := m.changed
 		m.mu.Unlock()
 		m.endAll(gone)
-	}()
-	if e := m.pool[key]; e != nil {
-		if !e.dead() && time.Since(e.born) < m.options.MaxAge {
-			e.users++
-			return e, false
+		if e != nil {
+			return e, mine, nil
 		}
-		if e.users == 0 { // else its last user ends it
-			gone = append(gone, e.client)
+		if wait && !m.waitForRoom(ctx, changed) {
+			return nil, false, fmt.Errorf("waiting for room to start a provider: %w", ctx.Err())
 		}
 	}
-	e = &pooled{key: key, ready: make(chan struct{}), users: 1, born: time.Now()}
+}
+
+// waitForRoom waits until there may be room; false when ctx ends before.
+func (m *Manager) waitForRoom(ctx context.Context, changed <-chan struct{}) bool {
+	defer func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.queued--
+	}()
+	select {
+	case <-changed:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// tryEnter is enter without waiting: it gives no entry where there is no room,
+// or there is only once those that it gives back have ended. The caller holds
+// the lock.
+func (m *Manager) tryEnter(key string, h *Holder, w wanted) (e *pooled, mine bool, gone []*Client) {
+	e = m.pool[key]
+	if e != nil && !e.dead() && time.Since(e.born) < m.options.MaxAge {
+		e.users++
+		m.took(h)
+		return e, false, nil
+	}
+	if e != nil && e.users == 0 { // else its last user ends it
+		delete(m.pool, key)
+		return nil, false, []*Client{e.client}
+	}
+	spare, gone := m.takeSpare(w.spare)
+	if spare == nil && h.leases == 0 && !m.hasRoom() {
+		return nil, false, append(gone, m.evictOne()...)
+	}
+	m.took(h)
+	e = &pooled{key: key, raw: spare, ready: make(chan struct{}), users: 1, born: time.Now()}
 	m.pool[key] = e
-	return e, true
+	return e, true, gone
 }
 
 // dead reports whether nobody else should be given the process: it has ended, or
@@ -72,8 +113,8 @@ func (m *Manager) settle(e *pooled, client *Client, err error, abandoned bool) {
 }
 
 // await waits for an entry that the caller is a user of.
-func (m *Manager) await(ctx context.Context, e *pooled, schemas *Schemas) (*Lease, error) {
-	lease := &Lease{Schemas: schemas, manager: m, entry: e}
+func (m *Manager) await(ctx context.Context, e *pooled, schemas *Schemas, h *Holder) (*Lease, error) {
+	lease := &Lease{Schemas: schemas, manager: m, entry: e, holder: h}
 	select {
 	case <-e.ready:
 	case <-ctx.Done():
@@ -97,10 +138,12 @@ func (l *Lease) Release() {
 		m.mu.Lock()
 		e.users--
 		e.used = time.Now()
+		l.holder.leases--
 		gone := m.evict()
 		if e.users == 0 && e.client != nil && m.pool[e.key] != e {
 			gone = append(gone, e.client) // replaced while it was in use
 		}
+		m.tellWaiting()
 		m.mu.Unlock()
 		m.endAll(gone)
 	})
@@ -116,25 +159,35 @@ func (m *Manager) endAll(clients []*Client) {
 // the lock and ends it.
 func (m *Manager) evict() []*Client {
 	var gone []*Client
-	var idle []*pooled
 	for _, kept := range []map[string]*pooled{m.pool, m.spares} {
 		for key, e := range kept {
-			switch {
-			case e.users > 0:
-			case e.dead() || time.Since(e.born) >= m.options.MaxAge:
+			if e.users == 0 && (e.dead() || time.Since(e.born) >= m.options.MaxAge) {
 				delete(kept, key)
 				gone = append(gone, e.client)
-			default:
-				idle = append(idle, e)
 			}
 		}
 	}
-	slices.SortFunc(idle, func(a, b *pooled) int { return a.used.Compare(b.used) })
+	idle := m.idle()
 	for _, e := range idle[:max(0, len(idle)-m.options.MaxIdle)] {
 		m.forget(e)
 		gone = append(gone, e.client)
 	}
 	return gone
+}
+
+// idle are the processes that nobody uses, the least recently used first. The
+// caller holds the lock.
+func (m *Manager) idle() []*pooled {
+	var idle []*pooled
+	for _, kept := range []map[string]*pooled{m.pool, m.spares} {
+		for _, e := range kept {
+			if e.users == 0 {
+				idle = append(idle, e)
+			}
+		}
+	}
+	slices.SortFunc(idle, func(a, b *pooled) int { return a.used.Compare(b.used) })
+	return idle
 }
 
 func (m *Manager) forget(e *pooled) {
@@ -157,18 +210,16 @@ func (m *Manager) keepSpare(key string, client *Client) {
 	}
 }
 
-// takeSpare gives out such a process, if there is one that lives.
-func (m *Manager) takeSpare(key string) *Client {
-	m.mu.Lock()
+// takeSpare gives out such a process, if there is one that lives; one that does
+// not is to be ended. The caller holds the lock.
+func (m *Manager) takeSpare(key string) (spare *Client, gone []*Client) {
 	e := m.spares[key]
-	delete(m.spares, key)
-	m.mu.Unlock()
 	if e == nil {
-		return nil
+		return nil, nil
 	}
+	delete(m.spares, key)
 	if e.dead() {
-		m.end(e.client)
-		return nil
+		return nil, []*Client{e.client}
 	}
-	return e.client
+	return e.client, nil
 }
