@@ -99,10 +99,7 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 	if err != nil {
 		return nil, nil, err
 	}
-	providers := provider.NewManager(provider.Options{
-		CacheDir: cache, AllowUnlocked: o.AllowUnlocked, VerifyAnew: o.VerifyProviders, Install: installer(o),
-		MaxProcesses: found.settings.Concurrency.Providers, MaxMemory: int64(found.settings.Concurrency.Memory),
-	})
+	providers := provider.NewManager(providerOptions(o, found.settings, cache))
 	// An interrupted run ends its providers at once: none of them has anything
 	// to finish.
 	stop := context.AfterFunc(ctx, providers.Close)
@@ -113,6 +110,13 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 		Terraform: o.Terraform,
 	})
 	return checker, func() { stop(); providers.Close() }, nil
+}
+
+func providerOptions(o CheckOptions, settings *stack.Settings, cache string) provider.Options {
+	return provider.Options{
+		CacheDir: cache, AllowUnlocked: o.AllowUnlocked, VerifyAnew: o.VerifyProviders, Install: installer(o),
+		MaxProcesses: settings.Concurrency.Providers, MaxMemory: int64(settings.Concurrency.Memory),
+	}
 }
 
 // Diagnose says what a check of each path needs and whether it is there.
