@@ -58,6 +58,15 @@ type CheckOptions struct {
 	AllowUnlocked   bool
 	VerifyProviders bool
 	Env             []string // the environment of providers and variables
+	// Now decides which waivers and ignore rules have ended; nil means the clock.
+	Now func() time.Time
+}
+
+func (o CheckOptions) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
 }
 
 // Check checks stacks and gives the run. An error is one of usage: what goes
@@ -107,6 +116,7 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 		Parallelism: cmp.Or(o.Parallelism, found.settings.Concurrency.Reads), Stacks: found.settings.Concurrency.Stacks,
 		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
 		Source: found.sources.source, Ignore: found.settings.Rules(),
+		Waivers: found.waivers, Now: o.now,
 		Terraform: o.Terraform,
 	})
 	return checker, func() { stop(); providers.Close() }, nil

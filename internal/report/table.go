@@ -131,6 +131,9 @@ func (t *table) finding(f drift.Finding) {
 	if f.Certainty == drift.Possible {
 		what += "  possible"
 	}
+	if f.Waiver != nil && f.Waiver.State == drift.WaiverActive {
+		what += fmt.Sprintf(" by %s until %s: %s", clean(f.Waiver.ID), f.Waiver.Until, clean(f.Waiver.Reason))
+	}
 	t.line("  %s %s%s  %s", sign, t.paint(bold, clean(f.Address)), what, t.paint(faint, f.ID))
 	width := 0
 	for _, c := range f.Changes {
@@ -138,6 +141,9 @@ func (t *table) finding(f drift.Finding) {
 	}
 	for _, c := range f.Changes {
 		t.change(c, min(width, 40))
+	}
+	if f.Waiver != nil && f.Waiver.State == drift.WaiverEnded {
+		t.line("      %s", t.paint(yellow, fmt.Sprintf("its waiver %s (%s) ended on %s", clean(f.Waiver.ID), clean(f.Waiver.Owner), f.Waiver.Until)))
 	}
 	if f.Doubt != "" {
 		t.line("      %s", t.paint(yellow, clean(f.Doubt)))
