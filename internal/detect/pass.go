@@ -97,7 +97,10 @@ func (p *pass) place() error {
 		}
 		p.index.add(addr, inst)
 	}
-	p.out.Integrity = p.state.Integrity()
+	p.out.Integrity = p.state.Integrity(func(place string) bool {
+		addr, err := drift.ParseAddress(place)
+		return err != nil || p.tree.Declares(addr)
+	})
 	p.out.State = drift.State{
 		Source: p.source.String(), Lineage: p.state.Lineage, Serial: p.state.Serial, TerraformVersion: p.state.TerraformVersion,
 	}
