@@ -144,3 +144,29 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// A server that falls silent in the middle of its answer, over either version of
+// HTTP.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{false, true} {
+		silent := make(chan struct{})
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte("half"))
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-silent:
+			case <-r.Context().Done():
+			}
+		}))
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		_, err := get(t, server.URL, state.Settings{}, wire.Options{Insecure: true, Silence: 300 * time.Millisecond})
+		close(silent)
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), "timeout") {
+			t.Errorf("HTTP/2 %v: %v", http2, err)
+		}
+	}
+}
