@@ -35,11 +35,17 @@ type oddRig struct {
 
 func newOddRig(t *testing.T) *oddRig {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "holdfast-odd-") // not t.TempDir, in which nobody else can look
+	dir, err := os.MkdirTemp("", "hfodd") //nolint:usetesting // in t.TempDir nobody else can look, and a socket's path must be short
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	t.Cleanup(func() {
+		if left, _ := os.ReadDir(filepath.Join(dir, "tmp")); len(left) > 0 {
+			t.Errorf("left in the folder for temporary files: %v", left)
+		}
+		_ = os.RemoveAll(dir)
+	})
+	must(t, os.Chmod(dir, 0o755))
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		t.Fatal(err)
 	}
@@ -74,9 +80,11 @@ func (r *oddRig) mkdir(t *testing.T, name string) string {
 type repository struct {
 	*oddRig
 	world *providertest.World
+	base  string   // the folder of all that is the case's own
 	dir   string
 	args  []string // of the check, beside the folder
 	extra []string // of the environment
+	tmp   string   // for temporary files
 }
 
 // The healthy stacks: one is looked at before the odd one, one after it.
@@ -94,7 +102,9 @@ func (r *oddRig) repository(t *testing.T) *repository {
 		return c
 	}, t.Name())
 	base := r.mkdir(t, filepath.Join("cases", name))
-	repo := &repository{oddRig: r, dir: r.mkdir(t, filepath.Join("cases", name, "repo"))}
+	repo := &repository{
+		oddRig: r, base: base, dir: r.mkdir(t, filepath.Join("cases", name, "repo")), tmp: r.mkdir(t, "tmp"),
+	}
 	repo.world = &providertest.World{Dir: r.mkdir(t, filepath.Join("cases", name, "world")), Record: filepath.Join(base, "record")}
 	t.Cleanup(func() { repo.world.AwaitGone(t, time.Minute) })
 	repo.healthy(t, before)
@@ -142,6 +152,11 @@ func (r *repository) edit(t *testing.T, name string, change func(string) string)
 	write(t, path, change(string(src)))
 }
 
+// renamed renames a file of the repository.
+func renamed(r *repository, from, to string) error {
+	return os.Rename(filepath.Join(r.dir, from), filepath.Join(r.dir, to))
+}
+
 // must fails the test if a step of making a repository failed.
 func must(t *testing.T, err error) {
 	t.Helper()
@@ -172,11 +187,10 @@ type checked struct {
 func (r *repository) env() []string {
 	return slices.Concat(r.world.Env(), []string{
 		"HOME=" + filepath.Join(r.oddRig.dir, "home"), "PATH=" + filepath.Join(r.oddRig.dir, "bin"),
-		"HOLDFAST_CACHE_DIR=" + r.cache(), "TF_CLI_CONFIG_FILE=" + filepath.Join(r.oddRig.dir, "cli.tfrc"),
+		"HOLDFAST_CACHE_DIR=" + filepath.Join(r.oddRig.dir, "cache"), "TF_CLI_CONFIG_FILE=" + filepath.Join(r.oddRig.dir, "cli.tfrc"),
+		"TMPDIR=" + r.tmp,
 	}, r.extra)
 }
-
-func (r *oddRig) cache() string { return filepath.Join(r.dir, "cache") }
 
 // command is the program, as it is run.
 func (r *repository) command(ctx context.Context, args ...string) *exec.Cmd {
@@ -250,6 +264,8 @@ type oddStack struct {
 	status drift.Status
 	code   string   // of its first error; "" for none
 	says   []string // what that error names; ROOT is the repository
+
+	unsound string // the code of what is unsound in its state
 }
 
 // expect holds a check against what is wanted of the odd stacks, and of the
@@ -276,7 +292,10 @@ func (r *repository) expect(t *testing.T, got checked, want []oddStack, healthy 
 	code := drift.ExitClean
 	for _, w := range want {
 		r.expectOdd(t, got.stack(t, w.path), w)
-		if w.status != drift.StatusClean {
+		switch {
+		case w.status == drift.StatusDrifted:
+			code = drift.ExitDrift
+		case (w.status != drift.StatusClean || w.unsound != "") && code == drift.ExitClean:
 			code = drift.ExitIncomplete
 		}
 	}
@@ -293,6 +312,9 @@ func (r *repository) expectOdd(t *testing.T, s drift.Stack, want oddStack) {
 	if s.Status != want.status {
 		t.Errorf("%s: status %s, want %s: %+v", want.path, s.Status, want.status, s.Errors)
 	}
+	if want.unsound != "" && (len(s.Integrity) != 1 || s.Integrity[0].Code != want.unsound || s.Integrity[0].Severity != drift.SeverityError) {
+		t.Errorf("%s: its state has the faults %+v", want.path, s.Integrity)
+	}
 	if want.code == "" {
 		if len(s.Errors) > 0 || want.status == drift.StatusClean && s.Resources.Checked == 0 {
 			t.Errorf("%s: %+v, %+v", want.path, s.Resources, s.Errors)
@@ -304,8 +326,9 @@ func (r *repository) expectOdd(t *testing.T, s drift.Stack, want oddStack) {
 		return
 	}
 	for _, part := range want.says {
-		if part = strings.ReplaceAll(part, "ROOT", r.dir); !strings.Contains(s.Errors[0].Message, part) {
-			t.Errorf("%s: the message does not say %q: %s", want.path, part, s.Errors[0].Message)
+		said := s.Errors[0].Address + ": " + s.Errors[0].Message
+		if part = strings.ReplaceAll(part, "ROOT", r.dir); !strings.Contains(said, part) {
+			t.Errorf("%s: the message does not say %q: %s", want.path, part, said)
 		}
 	}
 }

@@ -3,7 +3,6 @@
 package cli_test
 
 import (
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -11,7 +10,6 @@ import (
 	"testing"
 
 	"holdfast/internal/drift"
-	"holdfast/internal/provider/providertest"
 )
 
 // oddCase is something damaged or odd in a repository, and what is to be said of
@@ -64,10 +62,8 @@ func state(change func(string) string) func(*testing.T, *repository) {
 }
 
 func one(status drift.Status, code string, says ...string) []oddStack {
-	return []oddStack{{"odd", status, code, says}}
+	return []oddStack{{path: "odd", status: status, code: code, says: says}}
 }
-
-const emptyState = `{"version": 4, "serial": 1, "lineage": "x", "resources": []}`
 
 var oddCases = []oddCase{
 	// Folders and links.
@@ -116,7 +112,28 @@ var oddCases = []oddCase{
 	}), one(notChecked, "state_unreadable", "ROOT/odd/terraform.tfstate")},
 	{"a lock of a state that is a pipe", odd(func(t *testing.T, r *repository, dir string) {
 		must(t, syscall.Mkfifo(filepath.Join(dir, ".terraform.tfstate.lock.info"), 0o600))
-	}), one(isClean, "")},
+		r.world.Edit(t, "test_simple", "odd", func(attrs map[string]any) { attrs["note"] = "by hand" })
+	}), one(drift.StatusDrifted, "lock_unreadable", "ROOT/odd/.terraform.tfstate.lock.info")},
+	{"a record of the backend that is a pipe", odd(func(t *testing.T, r *repository, dir string) {
+		must(t, os.Mkdir(filepath.Join(dir, ".terraform"), 0o755))
+		must(t, syscall.Mkfifo(filepath.Join(dir, ".terraform", "terraform.tfstate"), 0o600))
+	}), one(notChecked, "stack_unreadable", "ROOT/odd/.terraform/terraform.tfstate", "is not a file")},
+	{"a selected workspace that is a pipe", odd(func(t *testing.T, r *repository, dir string) {
+		must(t, os.Mkdir(filepath.Join(dir, ".terraform"), 0o755))
+		must(t, syscall.Mkfifo(filepath.Join(dir, ".terraform", "environment"), 0o600))
+	}), one(notChecked, "stack_unreadable", "ROOT/odd/.terraform/environment", "is not a file")},
+	{"a lock file that is a pipe", odd(func(t *testing.T, _ *repository, dir string) {
+		must(t, os.Remove(filepath.Join(dir, ".terraform.lock.hcl")))
+		must(t, syscall.Mkfifo(filepath.Join(dir, ".terraform.lock.hcl"), 0o600))
+	}), one(notChecked, "lock_file_unreadable", "ROOT/odd/.terraform.lock.hcl", "terraform init")},
+	{"a variables file that is a pipe", odd(func(t *testing.T, _ *repository, dir string) {
+		must(t, syscall.Mkfifo(filepath.Join(dir, "terraform.tfvars"), 0o600))
+	}), one(notChecked, "variables_unreadable", "terraform.tfvars")},
+	{"an object twice in the state", state(func(s string) string {
+		i, j := strings.Index(s, "\"resources\": ["), strings.LastIndex(s, "]")
+		inside := s[i+len("\"resources\": [") : j]
+		return s[:i] + "\"resources\": [" + inside + "," + inside + s[j:]
+	}), []oddStack{{path: "odd", status: isClean, unsound: "duplicate_instance"}}},
 	{"two root modules with one state", func(t *testing.T, r *repository) {
 		backend := "terraform {\n  backend \"local\" {\n    path = \"../shared.tfstate\"\n  }\n}\n"
 		r.stack(t, "odd", backend+simple)
@@ -143,7 +160,7 @@ var oddCases = []oddCase{
 		r.file(t, "odd/m/main.tf", "module \"again\" {\n  source = \"../m\"\n}\n")
 	}, one(notChecked, "source_unreadable", "ROOT/odd/m", "calls itself")},
 	{"a module that is not there", added("module \"gone\" {\n  source = \"../modules/gone\"\n}\n"),
-		one(incomplete, "module_missing", "gone", "ROOT/odd/main.tf:12")},
+		one(incomplete, "module_missing", "module gone", "ROOT/odd/main.tf:12", "ROOT/modules/gone: no such file")},
 	{"a list of modules that is damaged", odd(func(t *testing.T, r *repository, _ string) {
 		r.file(t, "odd/.terraform/modules/modules.json", `{"Modules":[{"Key"`)
 	}), one(notChecked, "source_unreadable", "ROOT/odd/.terraform/modules/modules.json", "terraform init")},
@@ -151,7 +168,7 @@ var oddCases = []oddCase{
 	{"source that is no text", replaced("main.tf", "\xff\xfeh\x00i\x00"), one(notChecked, "source_unreadable", "ROOT/odd/main.tf:1")},
 	{"JSON source that is damaged", replaced("more.tf.json", `{"locals": {`), one(notChecked, "source_unreadable", "ROOT/odd/more.tf.json:1")},
 	{"a variables file that is damaged", replaced("terraform.tfvars", "a = \"x\"\nb = = 1\n"), one(notChecked, "variables_unreadable", "terraform.tfvars:2")},
-	{"a backend that is configured in part", added("terraform {\n  backend \"s3\" {\n    key = \"a\"\n  }\n}\n"), one(notChecked, "not_initialised", `"s3"`, "terraform init")},
+	{"a backend that is configured in part", added("terraform {\n  backend \"s3\" {\n    key = \"a\"\n  }\n}\n"), one(notChecked, "backend_unreadable", "no bucket", "-backend-config", "backend_config in holdfast.yaml")},
 
 	// What terraform init leaves behind.
 	{".terraform is a file", replaced(".terraform", "not a folder\n"), one(notChecked, "stack_unreadable", "ROOT/odd/.terraform")},
@@ -163,7 +180,7 @@ var oddCases = []oddCase{
 		must(t, os.Mkdir(filepath.Join(dir, ".terraform.lock.hcl"), 0o755))
 	}), one(notChecked, "lock_file_unreadable", "ROOT/odd/.terraform.lock.hcl")},
 	{"a workspace that is not there", replaced(".terraform/environment", "gone"), one(notChecked, "no_state", "ROOT/odd/terraform.tfstate.d/gone/terraform.tfstate")},
-	{"a workspace with an odd name", replaced(".terraform/environment", "../../etc\n"), one(notChecked, "stack_unreadable", "environment")},
+	{"a workspace with an odd name", replaced(".terraform/environment", "../../etc\n"), one(notChecked, "stack_unreadable", `"../../etc"`, "terraform workspace list")},
 
 	// Time.
 	{"a stack that takes too long", odd(func(t *testing.T, r *repository, _ string) {
@@ -210,6 +227,3 @@ func (r *repository) testOdd(t *testing.T, want []oddStack) {
 	}
 	r.world.AssertReadOnly(t)
 }
-
-var _ = fmt.Sprint
-var _ = providertest.Five

@@ -324,7 +324,7 @@ func sideBySide[T any](ctx context.Context, limit *limiter, list []T, do func(T)
 func (p *pass) absent() {
 	for _, call := range p.tree.Missing {
 		p.out.Errors = append(p.out.Errors, drift.Error{Code: "module_missing", Message: fmt.Sprintf(
-			"module %s (%s:%d) is not installed, so what it sets can't be seen; run terraform init", call.Name, call.Range.Filename, call.Range.Start.Line)})
+			"what module %s (%s:%d) sets can't be seen: %v", call.Name, call.Range.Filename, call.Range.Start.Line, call.Err)})
 	}
 	imported := map[string]bool{}
 	add := func(addr, action string) {

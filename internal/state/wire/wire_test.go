@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +60,8 @@ func get(t *testing.T, url string, s state.Settings, o wire.Options) (string, er
 		return "", err
 	}
 	defer answer.Body.Close()
-	return answer.Header.Get("X-By"), nil
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.Header.Get("X-By"), err
 }
 
 // A server that wants a client's certificate gets it, over a connection to an
