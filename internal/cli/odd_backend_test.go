@@ -3,12 +3,13 @@
 package cli_test
 
 import (
-	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -86,8 +87,90 @@ func TestNoPermissionOnOneBucket(t *testing.T) {
 	}
 }
 
-var _ = base64.StdEncoding
-var _ = fmt.Sprint
-var _ = slices.Equal[[]int]
-var _ = time.Now
-var _ = drift.ExitClean
+// gone are ways in which a backend goes away.
+var gone = map[string]func(t *testing.T, b *bucketed){
+	"it dies": func(t *testing.T, b *bucketed) {
+		t.Helper()
+		_ = b.moto.Close()
+		must(t, b.proxy.Close())
+	},
+	"it refuses":       func(_ *testing.T, b *bucketed) { b.proxy.On(of("far-one"), lab.Fault{Kind: lab.AccessDenied}) },
+	"it fails":         func(_ *testing.T, b *bucketed) { b.proxy.On(of("far-one"), lab.Fault{Kind: lab.ServerError}) },
+	"it cuts the line": func(_ *testing.T, b *bucketed) { b.proxy.On(of("far-one"), lab.Fault{Cut: true}) },
+	"it falls silent":  func(_ *testing.T, b *bucketed) { b.proxy.On(of("far-one"), lab.Fault{Delay: time.Hour}) },
+}
+
+// TestBackendGoesAway takes the backend away between the first and the second
+// reading of a state: what was found is not certain any more, for an apply may be
+// under way. A stack in which nothing was found was read whole before.
+func TestBackendGoesAway(t *testing.T) {
+	t.Parallel()
+	for name, away := range gone {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for _, drifted := range []bool{true, false} {
+				t.Run(fmt.Sprintf("drifted %v", drifted), func(t *testing.T) {
+					t.Parallel()
+					testBackendGoesAway(t, away, drifted)
+				})
+			}
+		})
+	}
+}
+
+func testBackendGoesAway(t *testing.T, away func(*testing.T, *bucketed), drifted bool) {
+	t.Helper()
+	b := newBucketed(t)
+	b.inBucket(t, "odd", "far-one")
+	b.file(t, "holdfast.yaml", "version: 1\nstacks:\n  - path: odd\n    timeout: 20s\n")
+	if drifted {
+		b.world.Edit(t, "test_simple", "odd", func(attrs map[string]any) { attrs["note"] = "by hand" })
+	}
+	release := filepath.Join(b.base, "release")
+	b.world.BehaveAt(t, "test_simple", "odd", "ReadResource", "wait:"+release)
+	u := b.begin(t, nil)
+	b.world.AwaitCall(t, "ReadResource", 3) // of all three stacks: the state was read
+	away(t, b)
+	write(t, release, "")
+	got := u.end(t)
+	if left := b.world.Running(); len(left) > 0 {
+		t.Errorf("left running: %v", left)
+	}
+	if !drifted {
+		b.expect(t, got, one(isClean, ""), drift.StatusClean)
+		return
+	}
+	b.expect(t, got, one(incomplete, "state_unreadable", "could not be read again", "s3://far-one/odd.tfstate"), drift.StatusClean)
+	findings := got.stack(t, "odd").Findings
+	if len(findings) != 1 || findings[0].Certainty != drift.Possible || !strings.Contains(findings[0].Doubt, "could not be read again") {
+		t.Errorf("%+v", findings)
+	}
+}
+
+// TestBackendIsGone has a backend that is away, or goes away in the middle of its
+// answer, when the state is first read.
+func TestBackendIsGone(t *testing.T) {
+	t.Parallel()
+	gone := maps.Clone(gone)
+	gone["it ends in the middle"] = func(t *testing.T, b *bucketed) {
+		t.Helper()
+		half := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte(`{"version": 4, "serial": 1, "lineage": "x", "resources": []}`))
+			_ = http.NewResponseController(w).Flush()
+			panic(http.ErrAbortHandler)
+		}))
+		t.Cleanup(half.Close)
+		b.extra = append(b.extra, "AWS_ENDPOINT_URL="+half.URL)
+	}
+	for name, away := range gone {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b := newBucketed(t)
+			b.inBucket(t, "odd", "far-one")
+			b.file(t, "holdfast.yaml", "version: 1\nstacks:\n  - path: odd\n    timeout: 10s\n")
+			away(t, b)
+			b.testOdd(t, one(notChecked, "state_unreadable", "s3://far-one/odd.tfstate"))
+		})
+	}
+}

@@ -80,7 +80,7 @@ func (r *oddRig) mkdir(t *testing.T, name string) string {
 type repository struct {
 	*oddRig
 	world *providertest.World
-	base  string   // the folder of all that is the case's own
+	base  string // the folder of all that is the case's own
 	dir   string
 	args  []string // of the check, beside the folder
 	extra []string // of the environment
@@ -192,13 +192,6 @@ func (r *repository) env() []string {
 	}, r.extra)
 }
 
-// command is the program, as it is run.
-func (r *repository) command(ctx context.Context, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(ctx, r.program, args...)
-	cmd.Dir, cmd.Env = r.dir, r.env()
-	return cmd
-}
-
 // check runs `holdfast check` on the repository, as the user of the test.
 func (r *repository) check(t *testing.T) checked {
 	t.Helper()
@@ -207,29 +200,47 @@ func (r *repository) check(t *testing.T) checked {
 
 func (r *repository) checkAs(t *testing.T, who *syscall.Credential) checked {
 	t.Helper()
+	return r.begin(t, who).end(t)
+}
+
+// underWay is a check that runs.
+type underWay struct {
+	cmd            *exec.Cmd
+	ctx            context.Context //nolint:containedctx // of this one check, which it bounds
+	stdout, stderr bytes.Buffer
+}
+
+func (r *repository) begin(t *testing.T, who *syscall.Credential) *underWay {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), oddLimit)
-	defer cancel()
-	cmd := r.command(ctx, append([]string{"check", "--format", "json"}, r.args...)...)
+	t.Cleanup(cancel)
+	u := &underWay{ctx: ctx, cmd: exec.CommandContext(ctx, r.program, append([]string{"check", "--format", "json"}, r.args...)...)}
+	u.cmd.Dir, u.cmd.Env, u.cmd.Stdout, u.cmd.Stderr = r.dir, r.env(), &u.stdout, &u.stderr
 	if who != nil {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
+		u.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
 	}
-	var stdout, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	err := cmd.Run()
-	if ctx.Err() != nil {
-		t.Fatalf("it hung: %s", &stderr)
+	must(t, u.cmd.Start())
+	return u
+}
+
+// end waits for the check and reads its result.
+func (u *underWay) end(t *testing.T) checked {
+	t.Helper()
+	err := u.cmd.Wait()
+	if u.ctx.Err() != nil {
+		t.Fatalf("it hung: %s", &u.stderr)
 	}
 	if _, exited := errors.AsType[*exec.ExitError](err); err != nil && !exited {
 		t.Fatal(err)
 	}
-	out := checked{code: cmd.ProcessState.ExitCode(), stderr: stderr.String()}
-	out.usage, _ = cmd.ProcessState.SysUsage().(*syscall.Rusage)
-	if err := json.Unmarshal(stdout.Bytes(), &out.run); err != nil {
-		t.Fatalf("no result (%v): %s%s", err, &stdout, &stderr)
+	out := checked{code: u.cmd.ProcessState.ExitCode(), stderr: u.stderr.String()}
+	out.usage, _ = u.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if err := json.Unmarshal(u.stdout.Bytes(), &out.run); err != nil {
+		t.Fatalf("no result (%v): %s%s", err, &u.stdout, &u.stderr)
 	}
 	for _, bad := range []string{"goroutine ", "panic:", "mistake of Holdfast"} {
-		if strings.Contains(stdout.String()+stderr.String(), bad) {
-			t.Errorf("it says %q: %s%s", bad, &stdout, &stderr)
+		if strings.Contains(u.stdout.String()+u.stderr.String(), bad) {
+			t.Errorf("it says %q: %s%s", bad, &u.stdout, &u.stderr)
 		}
 	}
 	return out
