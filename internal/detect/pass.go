@@ -46,7 +46,6 @@ type pass struct {
 
 	mu      sync.Mutex
 	out     drift.Stack
-	found   map[drift.ProviderConfig]bool // an object was found through it
 	drifted []drifted
 }
 
@@ -56,6 +55,7 @@ type subject struct {
 	addr  drift.Address // where the source has it, moves followed
 	lease *leased
 
+	seen    bool // it was found
 	deleted bool
 }
 
@@ -101,7 +101,6 @@ func (p *pass) place() error {
 	p.out.State = drift.State{
 		Source: p.source.String(), Lineage: p.state.Lineage, Serial: p.state.Serial, TerraformVersion: p.state.TerraformVersion,
 	}
-	p.found = map[drift.ProviderConfig]bool{}
 	return nil
 }
 
