@@ -4,6 +4,7 @@ package cli_test
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -226,4 +227,26 @@ func (r *repository) testOdd(t *testing.T, want []oddStack) {
 		t.Errorf("%d files became %d", len(untouched), len(now))
 	}
 	r.world.AssertReadOnly(t)
+}
+
+// TestOddNamesAreShownOnOneLine: what a folder is called can't add lines to what
+// people read, nor speak to their terminal.
+func TestOddNamesAreShownOnOneLine(t *testing.T) {
+	t.Parallel()
+	r := newOddRig(t).repository(t)
+	r.healthy(t, "odd\n0 stacks\x1b[31m")
+	r.file(t, "broken\nok\x1b[31m/main.tf", "{{ template }}\n")
+	for _, args := range [][]string{{"check", "--quiet"}, {"doctor"}, {"init"}} {
+		cmd := exec.CommandContext(t.Context(), r.program, args...)
+		cmd.Dir, cmd.Env = r.dir, r.env()
+		out, _ := cmd.CombinedOutput() // that something is broken makes it fail
+		if len(out) == 0 {
+			t.Errorf("%v says nothing", args)
+		}
+		for line := range strings.Lines(string(out)) {
+			if strings.HasPrefix(line, "0 stacks") || strings.HasPrefix(line, "ok\ufffd") || strings.HasPrefix(line, "ok/") || strings.Contains(line, "\x1b") {
+				t.Errorf("%v says %q", args, line)
+			}
+		}
+	}
 }
