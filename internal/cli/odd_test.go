@@ -39,7 +39,7 @@ func odd(damage func(t *testing.T, r *repository, dir string)) func(*testing.T, 
 
 // replaced makes odd/NAME this.
 func replaced(name, content string) func(*testing.T, *repository) {
-	return odd(func(t *testing.T, r *repository, dir string) {
+	return odd(func(t *testing.T, _ *repository, dir string) {
 		t.Helper()
 		must(t, os.RemoveAll(filepath.Join(dir, name)))
 		write(t, filepath.Join(dir, name), content)
@@ -115,11 +115,11 @@ var oddCases = []oddCase{
 		must(t, syscall.Mkfifo(filepath.Join(dir, ".terraform.tfstate.lock.info"), 0o600))
 		r.world.Edit(t, "test_simple", "odd", func(attrs map[string]any) { attrs["note"] = "by hand" })
 	}), one(drift.StatusDrifted, "lock_unreadable", "ROOT/odd/.terraform.tfstate.lock.info")},
-	{"a record of the backend that is a pipe", odd(func(t *testing.T, r *repository, dir string) {
+	{"a record of the backend that is a pipe", odd(func(t *testing.T, _ *repository, dir string) {
 		must(t, os.Mkdir(filepath.Join(dir, ".terraform"), 0o755))
 		must(t, syscall.Mkfifo(filepath.Join(dir, ".terraform", "terraform.tfstate"), 0o600))
 	}), one(notChecked, "stack_unreadable", "ROOT/odd/.terraform/terraform.tfstate", "is not a file")},
-	{"a selected workspace that is a pipe", odd(func(t *testing.T, r *repository, dir string) {
+	{"a selected workspace that is a pipe", odd(func(t *testing.T, _ *repository, dir string) {
 		must(t, os.Mkdir(filepath.Join(dir, ".terraform"), 0o755))
 		must(t, syscall.Mkfifo(filepath.Join(dir, ".terraform", "environment"), 0o600))
 	}), one(notChecked, "stack_unreadable", "ROOT/odd/.terraform/environment", "is not a file")},
@@ -139,8 +139,8 @@ var oddCases = []oddCase{
 		backend := "terraform {\n  backend \"local\" {\n    path = \"../shared.tfstate\"\n  }\n}\n"
 		r.stack(t, "odd", backend+simple)
 		r.stack(t, "odd-too", backend+simple)
-		must(t, os.Remove(filepath.Join(r.dir, "odd/terraform.tfstate")))
-		must(t, os.Remove(filepath.Join(r.dir, "odd-too/terraform.tfstate")))
+		must(t, os.Remove(filepath.Join(r.dir, "odd", "terraform.tfstate")))
+		must(t, os.Remove(filepath.Join(r.dir, "odd-too", "terraform.tfstate")))
 		for _, name := range []string{"odd", "odd-too"} {
 			r.file(t, name+"/.terraform/terraform.tfstate", `{"version": 3, "backend": {"type": "local", "config": {"path": "../shared.tfstate"}}}`)
 		}
