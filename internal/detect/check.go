@@ -379,9 +379,12 @@ func (p *pass) guardApply(ctx context.Context, last bool) (again bool) {
 	p.reread(ctx)
 	lock, lockErr := p.source.Lock(ctx)
 	raw, err := p.source.Read(ctx)
-	changed := err != nil || !bytes.Equal(raw, p.raw)
+	changed := !bytes.Equal(raw, p.raw)
 	switch {
-	case changed && !last && err == nil:
+	case err != nil:
+		p.doubtAll("state_unreadable", p.redact.clean(fmt.Sprintf(
+			"the state could not be read again, so an apply may be under way, and the findings are only possible: %v", err)))
+	case changed && !last:
 		return true
 	case changed:
 		p.doubtAll("state_changing", "the state kept changing during the check; an apply is under way")

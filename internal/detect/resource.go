@@ -100,9 +100,7 @@ func (p *pass) record(s *subject, out outcome) {
 		p.out.Adopted = append(p.out.Adopted, named(s.addr, out.adopted))
 	}
 	s.deleted = out.finding != nil && out.finding.Kind == drift.Deleted
-	if out.seen {
-		p.found[s.inst.Provider] = true
-	}
+	s.seen = out.seen
 	if out.finding == nil {
 		p.out.Resources.Clean++
 		return
