@@ -88,7 +88,10 @@ func withoutKeys(address string) string {
 }
 
 // object is what two addresses can't both manage.
-type object struct{ kind, provider, id, arn string }
+type object struct {
+	kind, id, arn string
+	provider      drift.ProviderConfig // nothing where the ARN tells accounts and regions apart
+}
 
 // named are the attributes by which real objects are told apart.
 type named struct {
@@ -97,8 +100,8 @@ type named struct {
 }
 
 // identity looks for objects without an id, and for one object at two addresses:
-// of the same type, with the same id, and with the same ARN or the same in all
-// attributes. An id alone is not enough: that of an aws_lambda_permission is only
+// of the same type, with the same id, and with the same ARN, or with the same
+// provider configuration and the same in all attributes. An id alone is not enough: that of an aws_lambda_permission is only
 // unique for its function.
 func (c *integrity) identity(inst Instance, objects map[object]Instance, duplicate bool) {
 	var n named
@@ -110,9 +113,9 @@ func (c *integrity) identity(inst Instance, objects map[object]Instance, duplica
 		c.add("missing_id", drift.SeverityError, addr, "the state holds no id of it, so it can't be found; take it out with terraform state rm and import it again")
 		return
 	}
-	o := object{inst.Address.Type, inst.Provider.Provider, string(n.ID), ""}
+	o := object{kind: inst.Address.Type, id: string(n.ID), provider: inst.Provider}
 	if arn := string(n.ARN); strings.HasPrefix(arn, `"arn:`) {
-		o.arn = arn
+		o.arn, o.provider = arn, drift.ProviderConfig{}
 	}
 	before, ok := objects[o]
 	objects[o] = inst
