@@ -89,8 +89,8 @@ func withoutKeys(address string) string {
 
 // object is what two addresses can't both manage.
 type object struct {
+	provider      drift.ProviderConfig
 	kind, id, arn string
-	provider      drift.ProviderConfig // nothing where the ARN tells accounts and regions apart
 }
 
 // named are the attributes by which real objects are told apart.
@@ -100,8 +100,8 @@ type named struct {
 }
 
 // identity looks for objects without an id, and for one object at two addresses:
-// of the same type, with the same id, and with the same ARN, or with the same
-// provider configuration and the same in all attributes. An id alone is not enough: that of an aws_lambda_permission is only
+// of the same type and provider configuration, with the same id, and with the same
+// ARN or the same in all attributes. An id alone is not enough: that of an aws_lambda_permission is only
 // unique for its function.
 func (c *integrity) identity(inst Instance, objects map[object]Instance, duplicate bool) {
 	var n named
@@ -115,7 +115,7 @@ func (c *integrity) identity(inst Instance, objects map[object]Instance, duplica
 	}
 	o := object{kind: inst.Address.Type, id: string(n.ID), provider: inst.Provider}
 	if arn := string(n.ARN); strings.HasPrefix(arn, `"arn:`) {
-		o.arn, o.provider = arn, drift.ProviderConfig{}
+		o.arn = arn
 	}
 	before, ok := objects[o]
 	objects[o] = inst
