@@ -1,7 +1,9 @@
 package store_test
 
 import (
+	"fmt"
 	"iter"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -19,6 +21,21 @@ var day = time.Date(2026, 3, 1, 6, 0, 0, 0, time.UTC)
 // empty history.
 var databases = map[string]func(t *testing.T) string{
 	"sqlite": func(t *testing.T) string { return filepath.Join(t.TempDir(), "new", "history.db") },
+}
+
+// stopServer ends what the tests have started.
+var stopServer = func() error { return nil }
+
+func TestMain(m *testing.M) {
+	if work := os.Getenv("HOLDFAST_STORE_TEST_CHILD"); work != "" {
+		os.Exit(child(work))
+	}
+	code := m.Run()
+	if err := stopServer(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
 }
 
 // onEach runs a test on every database.
