@@ -270,7 +270,9 @@ func proved(e drift.Episode, looks []drift.Look) bool {
 func goneAfter(e drift.Episode, looks []drift.Look) bool {
 	begun := firstOf(looks, e.FirstRun)
 	for i, l := range looks {
-		later := func(other drift.Look) bool { return says(other, e.Finding.Address) == "there" && !other.At.Before(l.At) }
+		later := func(other drift.Look) bool {
+			return says(other, e.Finding.Address) == "there" && !other.At.Before(l.At)
+		}
 		if says(l, e.Finding.Address) == "gone" && !slices.ContainsFunc(looks, later) && (i > begun || l.Stack.WholeLook()) {
 			return true
 		}
