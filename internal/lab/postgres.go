@@ -76,7 +76,10 @@ func StartPostgres(ctx context.Context) (p *Postgres, err error) {
 		p.cmd = nil
 		return nil, err
 	}
-	return p, p.ready(ctx)
+	if err := p.ready(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
 }
 
 // NeedPostgres starts a server, or skips the test where there is no PostgreSQL.

@@ -29,14 +29,7 @@ const (
 // bar is not met.
 func BenchmarkSaveRun(b *testing.B) {
 	for b.Loop() {
-		dir, err := os.MkdirTemp("", "holdfast-bench-store-")
-		if err != nil {
-			b.Fatal(err)
-		}
-		first, last, grown, size := saveRuns(b, filepath.Join(dir, "history.db"))
-		if err := os.RemoveAll(dir); err != nil {
-			b.Fatal(err)
-		}
+		first, last, grown, size := saveRuns(b, filepath.Join(b.TempDir(), "history.db"))
 		b.ReportMetric(first.Seconds(), "s/run-first")
 		b.ReportMetric(last.Seconds(), fmt.Sprintf("s/run-after-%d", pastRuns))
 		b.ReportMetric(float64(grown)/(1<<20), "MB-grown")

@@ -165,7 +165,7 @@ func latestEpisodes(ctx context.Context, tx *sql.Tx, stackID string) ([]drift.Ep
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	var list []drift.Episode
 	for rows.Next() {
 		e, err := document[drift.Episode](rows)

@@ -124,7 +124,7 @@ func each[T any](ctx context.Context, s *Store, what string, scan func(*sql.Rows
 			yield(none, s.failed(what, err))
 			return
 		}
-		defer rows.Close()
+		defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 		for rows.Next() {
 			value, err := scan(rows)
 			if err != nil {
