@@ -12,11 +12,13 @@ import (
 
 // related are the facts that two resources make together.
 var related = map[string]func(s *stack, r *Resource, out *drift.BaselineResource){
-	"aws_api_gateway_method":         method,
-	"aws_api_gateway_integration":    integration,
-	"aws_iam_role":                   role,
-	"aws_iam_role_policy":            rolePolicy,
-	"aws_iam_policy":                 func(_ *stack, r *Resource, out *drift.BaselineResource) { permissions(out, services(r.document("policy"))) },
+	"aws_api_gateway_method":      method,
+	"aws_api_gateway_integration": integration,
+	"aws_iam_role":                role,
+	"aws_iam_role_policy":         rolePolicy,
+	"aws_iam_policy": func(_ *stack, r *Resource, out *drift.BaselineResource) {
+		permissions(out, services(r.document("policy")))
+	},
 	"aws_iam_role_policy_attachment": attachment,
 }
 
