@@ -127,7 +127,7 @@ func remedy(e drift.Episode) []string {
 		case c.Sensitive:
 			lines = append(lines, "#   "+c.Path+" (sensitive: take it from where it was changed)")
 		default:
-			lines = append(lines, "#   "+c.Path+" = "+shorten(show(c.Actual), 120))
+			lines = append(lines, "#   "+c.Path+" = "+abridged(show(c.Actual), 120))
 		}
 	}
 	return append(lines, "terraform apply")

@@ -208,10 +208,13 @@ func mergeHistory(rows []*historyRow, entries []entry, gone func(r *historyRow) 
 // add brings one episode in. It is the one of a row if the two were there at
 // the same time: a new store doesn't know how often the finding came before.
 func (h *history) add(e entry) {
-	var same *historyRow
-	for _, r := range h.byBase[e.base] {
-		if r.overlaps(e) {
-			same = r
+	var same, before *historyRow
+	for i, r := range h.byBase[e.base] {
+		if !r.overlaps(e) {
+			continue
+		}
+		if same, before = r, nil; i > 0 {
+			before = h.byBase[e.base][i-1]
 		}
 	}
 	switch {
@@ -219,15 +222,22 @@ func (h *history) add(e entry) {
 		h.append(e)
 	case same.over() && !e.over() && e.last.After(same.end):
 		// It was seen to be gone meanwhile, by somebody else's check.
-		if e.start = same.end.Add(time.Second); e.start.After(e.last) {
-			e.start = e.last
-		}
-		e.cells[0] = day(e.start)
+		e.begins(same.end.Add(time.Second))
 		h.append(e)
 	default:
+		if before != nil && before.over() && !e.start.After(before.end) {
+			e.begins(before.end.Add(time.Second))
+		}
 		h.met[same] = true
 		same.update(e)
 	}
+}
+
+// begins moves the start of an episode behind a time at which the drift is known
+// to have been gone.
+func (e *entry) begins(at time.Time) {
+	e.start = at
+	e.cells[0] = day(at)
 }
 
 func (r *historyRow) overlaps(e entry) bool {

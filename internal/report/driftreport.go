@@ -61,7 +61,11 @@ func DriftMarkdown(in DriftReport, existing []byte) ([]byte, error) {
 	case adopt:
 		return adopted(parts, existing, eol), nil
 	case len(pieces) == 1:
-		return append(slices.Clone(existing), newFile(parts, eol)...), nil
+		blank := slices.Clone(existing)
+		if rest := bytes.TrimPrefix(blank, []byte(byteOrderMark)); len(rest) > 0 && !bytes.HasSuffix(rest, []byte("\n")) {
+			blank = append(blank, eol...) // a marker is alone on its line
+		}
+		return append(blank, newFile(parts, eol)...), nil
 	}
 	return joinParts(pieces, parts, eol), nil
 }
@@ -209,6 +213,9 @@ func (d *draft) result() string {
 	switch {
 	case len(d.open) > 0:
 		parts = append(parts, fmt.Sprintf("drift: %s open", count(len(d.open), "finding")))
+		if sum.Incomplete+sum.Errored > 0 {
+			parts = append(parts, "not everything could be checked")
+		}
 	case sum.Incomplete+sum.Errored > 0:
 		parts = append(parts, "no drift found, but not everything could be checked")
 	default:
@@ -244,7 +251,7 @@ func (d *draft) stackTable(b *strings.Builder) {
 	}
 	for _, s := range d.Stacks {
 		r := s.Resources
-		fmt.Fprintf(b, "| %s | %s | %d of %d | %d |\n", cellCode(s.Ref().String()), s.Status, r.Checked, r.Checked+r.Unsupported+r.Errored+r.Skipped, open[s.ID])
+		fmt.Fprintf(b, "| %s | %s | %d of %d | %d |\n", codeCell(s.Ref().String()), s.Status, r.Checked, r.Checked+r.Unsupported+r.Errored+r.Skipped, open[s.ID])
 	}
 }
 
@@ -257,11 +264,11 @@ func (d *draft) unchecked(b *strings.Builder) {
 			if e.Address != "" && len(d.Stacks) > 1 {
 				where = mdCode(s.Ref().String()) + " " + where
 			}
-			lines = append(lines, fmt.Sprintf("- %s: %s", where, mdText(shorten(e.Message, 300))))
+			lines = append(lines, fmt.Sprintf("- %s: %s", where, mdText(abridged(e.Message, 300))))
 		}
 		for _, fault := range s.Integrity {
 			if fault.Severity == drift.SeverityError {
-				lines = append(lines, fmt.Sprintf("- the state of %s: %s", mdCode(s.Ref().String()), mdText(shorten(fault.Message, 300))))
+				lines = append(lines, fmt.Sprintf("- the state of %s: %s", mdCode(s.Ref().String()), mdText(abridged(fault.Message, 300))))
 			}
 		}
 	}
@@ -301,7 +308,7 @@ func (d *draft) place(s drift.StackRef, address string) string {
 	return address
 }
 
-func shorten(s string, most int) string {
+func abridged(s string, most int) string {
 	s = oneLine(s)
 	if runes := []rune(s); len(runes) > most {
 		return string(runes[:most-3]) + "..."
@@ -326,7 +333,7 @@ func (d *draft) entries(rows []*historyRow) []entry {
 		first := e.FirstSeen.UTC().Truncate(time.Second)
 		one := entry{
 			base: tokenOf(e.Finding.ID), stack: tokenOf(e.Stack.ID), start: first, last: e.LastSeen.UTC().Truncate(time.Second),
-			cells: [columns]string{day(first), cellCode(d.place(e.Stack, e.Finding.Address)), changeType(e.Finding), resolutionOf(e)},
+			cells: [columns]string{day(first), codeCell(d.place(e.Stack, e.Finding.Address)), changeType(e.Finding), resolutionOf(e)},
 		}
 		if e.Life.Over() {
 			if one.end = e.Ended.UTC().Truncate(time.Second); one.end.Before(first) {
@@ -400,7 +407,7 @@ func changeType(f drift.Finding) string {
 			paths = append(paths, fmt.Sprintf("%d more", len(f.Changes)-i))
 			break
 		}
-		paths = append(paths, cellCode(c.Path))
+		paths = append(paths, codeCell(c.Path))
 	}
 	if len(paths) == 0 {
 		return "Modified"

@@ -42,7 +42,7 @@ func (d *draft) baselines(b *strings.Builder, baselines []drift.Baseline, total 
 	if total > maxBaseline {
 		b.WriteString("\nToo many to list here; `holdfast baseline` shows them.\n\n| Stack | Since | Resources |\n|-------|-------|----------:|\n")
 		for _, one := range baselines {
-			fmt.Fprintf(b, "| %s | %s | %d |\n", cellCode(one.Stack.String()), day(one.At), len(one.Resources))
+			fmt.Fprintf(b, "| %s | %s | %d |\n", codeCell(one.Stack.String()), day(one.At), len(one.Resources))
 		}
 		return
 	}
@@ -201,7 +201,7 @@ func (d *draft) openDrift() string {
 	if len(d.waived) > 0 {
 		b.WriteString("\n### Known and Not Counted\n\n| Since | Resource | Change Type | Why |\n|-------|----------|-------------|-----|\n")
 		for _, e := range d.waived {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", day(e.FirstSeen), cellCode(d.place(e.Stack, e.Finding.Address)), changeType(e.Finding), resolutionOf(e))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", day(e.FirstSeen), codeCell(d.place(e.Stack, e.Finding.Address)), changeType(e.Finding), resolutionOf(e))
 		}
 	}
 	return b.String()
@@ -211,8 +211,8 @@ func (d *draft) openTable(b *strings.Builder) {
 	b.WriteString("| Since | Resource | Change Type | Cause | Finding |\n|-------|----------|-------------|-------|---------|\n")
 	for _, e := range d.open {
 		cause := causeOf(e.Finding).String()
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", day(e.FirstSeen), cellCode(d.place(e.Stack, e.Finding.Address)),
-			changeType(e.Finding), cmp.Or(mdText(cause), "not known"), cellCode(e.Finding.ID))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", day(e.FirstSeen), codeCell(d.place(e.Stack, e.Finding.Address)),
+			changeType(e.Finding), cmp.Or(mdText(cause), "not known"), codeCell(e.Finding.ID))
 	}
 }
 
@@ -239,7 +239,7 @@ func (d *draft) finding(b *strings.Builder, e drift.Episode) {
 		b.WriteString("- It is in the state, and does not exist any more\n")
 		return
 	}
-	b.WriteString("\n" + mdFence("diff", diffLines(f)))
+	b.WriteString("\n" + mdFence("diff", fencedDiff(f)))
 }
 
 // seenLast reports whether the latest result of the stack has the finding.
@@ -264,8 +264,8 @@ const (
 	maxDiffValue = 400
 )
 
-// diffLines shows what is expected (-) and what is live (+).
-func diffLines(f drift.Finding) []string {
+// fencedDiff shows what is expected (-) and what is live (+).
+func fencedDiff(f drift.Finding) []string {
 	var lines []string
 	for _, c := range f.Changes {
 		if c.Sensitive {
@@ -281,7 +281,7 @@ func diffLines(f drift.Finding) []string {
 			}
 		}
 		for _, part := range parts {
-			lines = append(lines, "- "+part.path+" = "+shorten(show(part.expected), maxDiffValue), "+ "+part.path+" = "+shorten(show(part.live), maxDiffValue))
+			lines = append(lines, "- "+part.path+" = "+abridged(show(part.expected), maxDiffValue), "+ "+part.path+" = "+abridged(show(part.live), maxDiffValue))
 		}
 	}
 	if n := len(lines) - maxDiffLines; n > 0 {

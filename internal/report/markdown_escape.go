@@ -50,17 +50,17 @@ func mdCode(s string) string {
 	if s == "" {
 		return ""
 	}
-	fence := strings.Repeat("`", longestRun(s, '`')+1)
+	fence := strings.Repeat("`", longestStretch(s, '`')+1)
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") || strings.TrimSpace(s) == "" {
 		s = " " + s + " "
 	}
 	return fence + s + fence
 }
 
-// cellCode is a code span in a table's cell, where a bar ends the cell even in
+// codeCell is a code span in a table's cell, where a bar ends the cell even in
 // code. Readers disagree about a bar after a backslash: it is written as its
 // escape.
-func cellCode(s string) string {
+func codeCell(s string) string {
 	return strings.NewReplacer(`\|`, `\u007c`, "|", `\|`).Replace(mdCode(s))
 }
 
@@ -69,7 +69,7 @@ func mdFence(language string, lines []string) string {
 	ticks := 2
 	for i, line := range lines {
 		lines[i] = noComment(oneLine(line))
-		ticks = max(ticks, longestRun(line, '`'))
+		ticks = max(ticks, longestStretch(line, '`'))
 	}
 	fence := strings.Repeat("`", ticks+1)
 	return fence + language + "\n" + strings.Join(lines, "\n") + "\n" + fence + "\n"
@@ -81,7 +81,7 @@ func noComment(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "<!", `\u003c!`), "-->", `--\u003e`)
 }
 
-func longestRun(s string, of rune) int {
+func longestStretch(s string, of rune) int {
 	longest, run := 0, 0
 	for _, r := range s {
 		if r != of {
