@@ -48,7 +48,7 @@ func (p *pass) offerBaseline(ctx context.Context, result drift.Stack, again bool
 		return
 	}
 	b, _ := p.baseline() //nolint:contextcheck // schemas are shared by stacks and loaded once
-	o.Baselined(b)
+	o.Baselined(p.stack, b)
 }
 
 // baseline describes every managed object of the state. untold are the addresses

@@ -23,7 +23,7 @@ type baselines struct {
 
 func (b *baselines) options(o detect.Options) detect.Options {
 	o.Baseline = func(stack.Stack) bool { return true }
-	o.Baselined = func(one drift.Baseline) {
+	o.Baselined = func(_ stack.Stack, one drift.Baseline) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
 		b.list = append(b.list, one)

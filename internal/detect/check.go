@@ -57,7 +57,7 @@ type Options struct {
 	// given it after a check in which anything of the stack could be checked. Both
 	// are called by several goroutines at a time; nil means that none is wanted.
 	Baseline  func(stack.Stack) bool
-	Baselined func(drift.Baseline)
+	Baselined func(stack.Stack, drift.Baseline)
 }
 
 // Checker checks stacks. It is safe for concurrent use.
