@@ -69,9 +69,7 @@ func (p *program) baseline() *cobra.Command {
 	flags.StringVar(&f.reason, "reason", "", "why it is made anew; required with --renew")
 	flags.BoolVar(&f.dryRun, "dry-run", false, "with --renew: show what differs, and record nothing")
 	stackFlags(flags, &f.CheckOptions)
-	if flags.Lookup("store") == nil {
-		flags.StringVar(&f.Store, "store", "", "the history: a `FILE` or a postgres:// URL")
-	}
+	flags.StringVar(&f.Store, "store", "", "the history's `PLACE`: a file, or postgres://USER@HOST/DATABASE")
 	return cmd
 }
 

@@ -66,7 +66,7 @@ func (p *program) report() *cobra.Command {
 	flags.BoolVar(&f.check, "check", false, "write nothing, and end with 1 if the report is not up to date")
 	flags.StringVar(&f.format, "format", "markdown", "output format: markdown")
 	flags.StringVar(&f.Config, "config", "", "read the settings from `FILE` instead of the holdfast.yaml in or above the current folder")
-	flags.StringVar(&f.Store, "store", "", "the history: a `FILE` or a postgres:// URL")
+	flags.StringVar(&f.Store, "store", "", "the history's `PLACE`: a file, or postgres://USER@HOST/DATABASE")
 	return cmd
 }
 

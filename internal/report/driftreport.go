@@ -149,7 +149,7 @@ func (d *draft) overview() string {
 	b.WriteString("## Overview\n\nThis report tracks infrastructure drift between Terraform state and actual deployed resources.\n")
 	sum := drift.Summarize(d.Stacks)
 	fmt.Fprintf(&b, "It covers %s in %s", count(sum.Resources, "resource"), count(sum.Stacks, "stack"))
-	if len(d.Stacks) == 1 {
+	if len(d.Stacks) == 1 && d.Stacks[0].Ref().String() != "." {
 		fmt.Fprintf(&b, ", %s", mdCode(d.Stacks[0].Ref().String()))
 	}
 	b.WriteString(". ")
