@@ -215,6 +215,10 @@ func TestDriftReportKeepsPeoplesText(t *testing.T) {
 func people(file string) string {
 	var out strings.Builder
 	inside := false
+	if rest, ok := strings.CutPrefix(file, "\ufeff"); ok {
+		out.WriteString("\ufeff")
+		file = rest
+	}
 	for line := range strings.SplitAfterSeq(file, "\n") {
 		switch text := strings.TrimSpace(line); {
 		case strings.HasPrefix(text, "<!-- holdfast:begin "):
