@@ -87,7 +87,7 @@ func (p *program) showBaselines(cmd *cobra.Command, f *baselineFlags) error {
 		if i > 0 {
 			fmt.Fprintln(p.stdout)
 		}
-		fmt.Fprintf(p.stdout, "%s  %d resources, since %s\n", printable(b.Stack.String()), len(b.Resources), b.At.UTC().Format("2006-01-02 15:04 MST"))
+		fmt.Fprintf(p.stdout, "%s  %s, since %s\n", printable(b.Stack.String()), plural(len(b.Resources), "resource"), b.At.UTC().Format("2006-01-02 15:04 MST"))
 		for _, r := range b.Resources {
 			showResource(p.stdout, r)
 		}
@@ -149,7 +149,7 @@ func (p *program) showRenewed(one app.RenewedBaseline, dryRun bool) {
 	case one.First:
 		what = "established"
 	}
-	fmt.Fprintf(p.stdout, "%s  %s, %d resources, differences: %d\n", name, what, len(one.Baseline.Resources), len(one.Differences))
+	fmt.Fprintf(p.stdout, "%s  %s: %s, %s\n", name, what, plural(len(one.Baseline.Resources), "resource"), plural(len(one.Differences), "difference"))
 	for _, d := range one.Differences {
 		switch {
 		case d.Label != "":
@@ -178,4 +178,11 @@ func printable(s string) string {
 		}
 		return r
 	}, s)
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
 }

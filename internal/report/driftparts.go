@@ -147,8 +147,12 @@ func readable(src []byte) error {
 	return nil
 }
 
-// lineEnd is how the file ends its lines: as its first one does.
+// lineEnd is how the file ends its lines: as the first of its markers does, or
+// its first line.
 func lineEnd(src []byte) string {
+	if i := bytes.Index(src, []byte(beginOf(partNames[0]))); i >= 0 {
+		src = src[i:]
+	}
 	if i := bytes.IndexByte(src, '\n'); i > 0 && src[i-1] == '\r' {
 		return "\r\n"
 	}

@@ -129,6 +129,8 @@ func nothing(v cty.Value) bool {
 		return v.False()
 	case v.Type() == cty.String:
 		return v.AsString() == ""
+	case v.Type() == cty.Number:
+		return v.AsBigFloat().Sign() == 0 // such as a capacity that isn't provisioned
 	}
 	return false
 }
