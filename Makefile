@@ -122,6 +122,12 @@ FLEET_FLAGS ?=
 bench-fleet: setup build ## measure 1 to 1,000 stacks beside plans, into docs/benchmarks-fleet.md
 	@$(WITH_LAB) $(GO) run ./internal/lab/bench -fleet -out docs/benchmarks-fleet.md $(FLEET_FLAGS)
 
+# The bar is that of the drift report: under one second for 500 findings and
+# 2,000 rows of history.
+.PHONY: bench-report
+bench-report: ## measure writing a drift report of 500 findings and 2,000 rows; the bar is 1 s
+	$(GO) test -run='^$$' -bench='^BenchmarkDriftReport$$' -benchmem ./internal/report
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@git grep -lI --untracked '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u | while read -r dir; do \

@@ -84,7 +84,7 @@ var (
 // readHistory reads what stands inside the history's part.
 func readHistory(p piece) ([]*historyRow, error) {
 	var rows []*historyRow
-	headed := false
+	headed, ruled := false, false // the heading and the table's own rule were there
 	for i, line := range strings.Split(string(p.text), "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		text := strings.TrimSpace(line)
@@ -92,9 +92,8 @@ func readHistory(p piece) ([]*historyRow, error) {
 		case text == "":
 		case strings.HasPrefix(text, "#") && len(rows) == 0 && !headed:
 			headed = true
-		case separator.MatchString(text) && len(rows) == 1 && rows[0].id == "":
-			rows = nil // what came before was the head
-		case separator.MatchString(text) && len(rows) == 0:
+		case separator.MatchString(text) && !ruled && (len(rows) == 0 || len(rows) == 1 && rows[0].id == ""):
+			rows, ruled = nil, true // what came before was the head
 		case len(cells) < 2:
 			return nil, &BrokenReportError{p.line + i, "this is no row of the history's table; move it out of the part, below the line " + endOf("history")}
 		default:
