@@ -89,10 +89,10 @@ func (b *baselines) end() error {
 	if b.store != nil {
 		b.failed(b.store.Close())
 	}
-	if b.ctx.Err() != nil {
-		return nil // who interrupts knows that the rest is missing
+	if b.ctx.Err() == nil {
+		return b.err
 	}
-	return b.err
+	return nil // who interrupts knows that the rest is missing
 }
 
 // BaselineOptions choose baselines.

@@ -195,4 +195,3 @@ func UpdateReport(in report.DriftReport, what string, existing []byte) ([]byte, 
 	}
 	return out, err
 }
-

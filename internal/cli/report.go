@@ -126,8 +126,8 @@ func shortPath(path string) string {
 // links, with the mode that it has, and only if nobody has written to it since.
 func replaceFile(path string, was, content []byte) error {
 	mode := fs.FileMode(0o644)
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		path = real
+	if target, err := filepath.EvalSymlinks(path); err == nil {
+		path = target
 		info, err := os.Stat(path)
 		if err != nil {
 			return fmt.Errorf("writing %s: %w", path, err)

@@ -189,13 +189,8 @@ func (d *draft) ending() []string {
 		steps = append(steps, fmt.Sprintf("Renew or end, before it ends on %s: %s%s", day(until), what, because("", reason, "")))
 	}
 	for _, r := range d.Ignore {
-		what := "the rule for"
-		for _, s := range []string{r.Address, r.Type} {
-			if s != "" {
-				what += " " + mdCode(s)
-			}
-		}
-		remind(what, r.Until, r.Reason)
+		what := strings.TrimSpace(mdCode(r.Address) + " " + mdCode(r.Type))
+		remind("the rule for "+what, r.Until, r.Reason)
 	}
 	for _, e := range d.waived {
 		w := waiverOf(e.Finding)

@@ -141,8 +141,8 @@ const byteOrderMark = "\ufeff"
 
 // readable refuses files in which text of ours would be nonsense.
 func readable(src []byte) error {
-	if i := bytes.IndexByte(src, 0); i >= 0 {
-		return &BrokenReportError{1 + bytes.Count(src[:i], []byte("\n")), "this is not text as Holdfast writes it (it has a zero byte; is it UTF-16?); save the file as UTF-8, or name another one"}
+	if before, _, zero := bytes.Cut(src, []byte{0}); zero {
+		return &BrokenReportError{1 + bytes.Count(before, []byte("\n")), "this is not text as Holdfast writes it (it has a zero byte; is it UTF-16?); save the file as UTF-8, or name another one"}
 	}
 	return nil
 }

@@ -243,6 +243,10 @@ func TestDriftReportBroken(t *testing.T) {
 		}
 		return 1 + strings.Count(before, "\n")
 	}
+	before := func(s string) string {
+		text, _, _ := strings.Cut(whole, s)
+		return text
+	}
 	const beginOpen, endOpen = "<!-- holdfast:begin open -->\n", "<!-- holdfast:end open -->\n"
 	swapped := strings.NewReplacer("begin open", "begin method", "end open", "end method", "begin method", "begin open", "end method", "end open").Replace(whole)
 	for name, c := range map[string]struct {
@@ -260,8 +264,8 @@ func TestDriftReportBroken(t *testing.T) {
 		"unknown":            {strings.Replace(whole, beginOpen, "<!-- holdfast:begin summary -->\n", 1), lineOf(beginOpen), "no part"},
 		"mangled":            {strings.Replace(whole, beginOpen, "<!-- Holdfast: begin open-->\n", 1), lineOf(beginOpen), "almost a marker"},
 		"text on its line":   {strings.Replace(whole, beginOpen, "<!-- holdfast:begin open --> text\n", 1), lineOf(beginOpen), "almost a marker"},
-		"cut off":            {whole[:strings.Index(whole, "<!-- holdfast:end history")], lineOf("<!-- holdfast:begin history"), "no end"},
-		"cut between":        {whole[:strings.Index(whole, "<!-- holdfast:begin notes")], lineOf("<!-- holdfast:begin notes") - 1, `"notes" is missing`},
+		"cut off":            {before("<!-- holdfast:end history"), lineOf("<!-- holdfast:begin history"), "no end"},
+		"cut between":        {before("<!-- holdfast:begin notes"), lineOf("<!-- holdfast:begin notes") - 1, `"notes" is missing`},
 		"text in history":    {strings.Replace(whole, "<!-- holdfast:end history", "our words\n<!-- holdfast:end history", 1), lineOf("<!-- holdfast:end history"), "no row"},
 		"a conflict in git":  {strings.Replace(whole, "<!-- holdfast:end history", "<<<<<<< HEAD\n<!-- holdfast:end history", 1), lineOf("<!-- holdfast:end history"), "no row"},
 		"a broken note":      {strings.Replace(whole, "<!-- hf:b.", "<!-- hf:b .", 1), lineOf("<!-- hf:b."), "note"},
@@ -480,4 +484,10 @@ func FuzzDriftReport(f *testing.F) {
 
 var noteID = regexp.MustCompile(`<!-- hf:[A-Za-z0-9._]+(?:-[0-9]+)? `)
 
-func notes(file []byte) [][]byte { return noteID.FindAll(file, -1) }
+// notes are those of the rows of a history.
+func notes(file []byte) [][]byte {
+	if _, history, ok := bytes.Cut(file, []byte("<!-- holdfast:begin history -->")); ok {
+		file, _, _ = bytes.Cut(history, []byte("<!-- holdfast:end history -->"))
+	}
+	return noteID.FindAll(file, -1)
+}
