@@ -89,8 +89,9 @@ func (r *Resource) name(k Kind) string {
 
 // say words a fact of the table; "" where there is nothing to say.
 func (r *Resource) say(f fact) string {
+	root, _, _ := strings.Cut(f.path, ".")
 	path, v := r.at(f.path)
-	if r.Hidden(path, v) {
+	if !r.Value.Type().HasAttribute(root) || r.Hidden(path, v) {
 		return ""
 	}
 	words := f.say
@@ -98,25 +99,27 @@ func (r *Resource) say(f fact) string {
 		words = "{}"
 	}
 	if nothing(v) {
-		if words = f.otherwise; words == "" {
-			return ""
-		}
+		words = f.otherwise
 	}
-	return oneLine(r.fill(strings.ReplaceAll(words, "{}", textOf(v))))
+	return oneLine(r.fill(words, v))
 }
 
-// fill replaces {attribute} by its value.
-func (r *Resource) fill(words string) string {
+// fill replaces {} by a value and {attribute} by that of another attribute.
+func (r *Resource) fill(words string, v cty.Value) string {
+	var b strings.Builder
 	for {
 		before, rest, ok := strings.Cut(words, "{")
+		b.WriteString(before)
 		if !ok {
-			return words
+			return b.String()
 		}
-		attribute, after, ok := strings.Cut(rest, "}")
-		if !ok {
-			return words
+		attribute, after, _ := strings.Cut(rest, "}")
+		if attribute == "" {
+			b.WriteString(textOf(v))
+		} else {
+			b.WriteString(r.text(attribute))
 		}
-		words = before + strings.NewReplacer("{", "(", "}", ")").Replace(r.text(attribute)) + after
+		words = after
 	}
 }
 
