@@ -132,10 +132,10 @@ func splitRow(line string) []string {
 func readRow(line string, cells []string) (*historyRow, error) {
 	row := &historyRow{raw: line}
 	m := noteLine.FindStringSubmatchIndex(line)
+	if n := strings.Count(line, "<!-- hf:"); n > 1 || n == 1 && m == nil {
+		return nil, fmt.Errorf("the note of Holdfast's at the end of this row is broken, or there are two; restore it, or remove it to make the row your own")
+	}
 	if m == nil {
-		if strings.Contains(line, "<!-- hf:") {
-			return nil, fmt.Errorf("the note of Holdfast's at the end of this row is broken; restore it, or remove it to make the row your own")
-		}
 		copy(row.cells[:], cells)
 		return row, nil
 	}
@@ -297,7 +297,7 @@ func adoptHistory(src []byte) []*historyRow {
 	var rows []*historyRow
 	inTable, fenced := false, false
 	for line := range strings.SplitSeq(string(src), "\n") {
-		text := strings.TrimSpace(line)
+		text := strings.TrimSpace(oneLine(line))
 		if strings.HasPrefix(text, "```") || strings.HasPrefix(text, "~~~") {
 			fenced = !fenced
 		}
@@ -308,9 +308,9 @@ func adoptHistory(src []byte) []*historyRow {
 		case isHistoryHead(cells):
 			inTable = true
 		case inTable && !separator.MatchString(text):
-			row, err := readRow(oneLine(text), cells)
+			row, err := readRow(text, cells)
 			if err != nil {
-				row = &historyRow{raw: strings.ReplaceAll(oneLine(text), "<!-- hf:", "<!-- ")}
+				row = &historyRow{raw: strings.ReplaceAll(text, "<!-- hf:", "<!-- ")}
 				copy(row.cells[:], cells)
 			}
 			rows = append(rows, row)
