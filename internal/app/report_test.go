@@ -62,9 +62,6 @@ func TestReportOfSeed(t *testing.T) {
 	b.check(drift.ExitDrift)
 	ours := "\nOur own words, between two parts.\n"
 	drifted := b.report(strings.Replace(clean, "<!-- holdfast:end overview -->\n", "<!-- holdfast:end overview -->\n"+ours, 1))
-	if dir := os.Getenv("HOLDFAST_SHOW_REPORT"); dir != "" {
-		_ = os.WriteFile(filepath.Join(dir, "DRIFT.md"), []byte(drifted), 0o600)
-	}
 	wantInOrder(t, drifted, seedFacts()...)
 	want(t, drifted, ours)
 	if again := b.report(drifted); again != drifted {
