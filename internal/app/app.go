@@ -65,6 +65,8 @@ type CheckOptions struct {
 	Warn func(error)
 	// Now decides which waivers and ignore rules have ended; nil means the clock.
 	Now func() time.Time
+
+	baselines *baselines // the hooks of a check
 }
 
 func (o CheckOptions) now() time.Time {
@@ -87,6 +89,9 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	if err := o.Selection.Check(); err != nil {
 		return drift.Run{}, err
 	}
+	if o.baselines, err = newBaselines(ctx, o, found); err != nil {
+		return drift.Run{}, err
+	}
 	checker, end, err := newChecker(ctx, o, found)
 	if err != nil {
 		return drift.Run{}, err
@@ -106,7 +111,7 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	run.FinishedAt = time.Now().UTC()
 	run.Summary = drift.Summarize(run.Stacks)
 	nothing := len(o.Selection.Targets) > 0 && run.Summary.Resources+run.Summary.Pending+run.Summary.Errored == 0
-	if err := history.end(ctx, run, !nothing); err != nil && o.Warn != nil {
+	if err := cmp.Or(history.end(ctx, run, !nothing), o.baselines.end()); err != nil && o.Warn != nil {
 		o.Warn(err)
 	}
 	if nothing {
@@ -128,8 +133,8 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 	checker = detect.New(providers, detect.Options{
 		Parallelism: cmp.Or(o.Parallelism, found.settings.Concurrency.Reads), Stacks: found.settings.Concurrency.Stacks,
 		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
-		Source: found.sources.source, Ignore: found.settings.Rules(),
-		Waivers: found.waivers, Now: o.now,
+		Source: found.sources.source, Ignore: found.settings.Rules(), Waivers: found.waivers, Now: o.now,
+		Baseline: o.baselines.wanted, Baselined: o.baselines.save,
 		Terraform: o.Terraform,
 	})
 	return checker, func() { stop(); providers.Close() }, nil

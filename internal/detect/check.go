@@ -57,6 +57,11 @@ type Options struct {
 	Now func() time.Time
 	// Source opens the state of a stack whose state is not in a local file.
 	Source func(stack.Stack) (state.Source, error)
+	// Baseline asks whether the baseline of a stack is wanted, and Baselined is
+	// given it after a check in which anything of the stack could be checked. Both
+	// are called by several goroutines at a time; nil means that none is wanted.
+	Baseline  func(stack.Stack) bool
+	Baselined func(stack.Stack, drift.Baseline)
 }
 
 // Checker checks stacks. It is safe for concurrent use.
@@ -162,6 +167,7 @@ func (c *Checker) look(ctx context.Context, s stack.Stack, last bool) (result dr
 		return failed(s, err), false
 	}
 	defer p.close()
+	defer func() { p.offerBaseline(ctx, result, again) }()
 	if c.engine(s) == Plan {
 		return p.onlyPlan(ctx, last)
 	}
