@@ -169,6 +169,11 @@ func (l *loader) load(name, rel string, above []string) (*Module, error) {
 	return m, nil
 }
 
+// isLocal reports whether a module's source is a folder beside the caller's.
+func isLocal(source string) bool {
+	return strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")
+}
+
 // module gives a copy of the module in a folder, which is parsed only once.
 func (l *loader) module(dir string) (*Module, error) {
 	parsed := l.parsed[dir]
@@ -193,7 +198,7 @@ func (l *loader) module(dir string) (*Module, error) {
 func (l *loader) find(name, parent, source string) (string, bool) {
 	rel := ""
 	switch {
-	case strings.HasPrefix(source, "./"), strings.HasPrefix(source, "../"):
+	case isLocal(source):
 		rel = path.Join(parent, source)
 	case l.installed[name] != "":
 		rel = path.Clean(filepath.ToSlash(l.installed[name]))
