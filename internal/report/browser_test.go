@@ -1,0 +1,276 @@
+package report_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/cdproto/emulation"
+	cdplog "github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	cdpruntime "github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"holdfast/internal/drift"
+	"holdfast/internal/report"
+)
+
+// needBrowser finds Chromium and axe-core. It skips where one is missing, and
+// fails with HOLDFAST_REQUIRE_LAB=1.
+func needBrowser(t *testing.T) (chromium, axe string) {
+	t.Helper()
+	missing := func(format string, args ...any) {
+		t.Helper()
+		if os.Getenv("HOLDFAST_REQUIRE_LAB") == "1" {
+			t.Fatalf("HOLDFAST_REQUIRE_LAB=1: "+format, args...)
+		}
+		t.Skipf(format, args...)
+	}
+	names := []string{"chromium", "chromium-browser", "google-chrome"}
+	if named := os.Getenv("HOLDFAST_LAB_CHROMIUM"); named != "" {
+		names = []string{named}
+	}
+	for _, name := range names {
+		if path, err := exec.LookPath(name); err == nil {
+			chromium = path
+			break
+		}
+	}
+	if chromium == "" {
+		missing("no Chromium (%s) in the PATH; install one (Debian: apt-get install chromium) or set HOLDFAST_LAB_CHROMIUM", strings.Join(names, ", "))
+	}
+	_, here, _, _ := runtime.Caller(0)
+	source, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "..", ".tools", "axe", "node_modules", "axe-core", "axe.min.js"))
+	if err != nil {
+		missing("no axe-core, run scripts/setup-axe: %v", err)
+	}
+	return chromium, string(source)
+}
+
+// browser is one Chromium for the tests of a function.
+func browser(t *testing.T, chromium string) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(chromium), chromedp.NoSandbox, chromedp.UserDataDir(t.TempDir()), chromedp.Flag("disable-dev-shm-usage", true))
+	alloc, stopAlloc := chromedp.NewExecAllocator(t.Context(), options...)
+	ctx, stop := chromedp.NewContext(alloc)
+	t.Cleanup(func() {
+		_ = chromedp.Cancel(ctx) // waits for the browser's end
+		stop()
+		stopAlloc()
+	})
+	if err := chromedp.Run(ctx); err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}
+
+// visit is what a page did while it was looked at.
+type visit struct {
+	mu       sync.Mutex
+	requests []string
+	messages []string
+}
+
+func (v *visit) listen(ev any) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch ev := ev.(type) {
+	case *network.EventRequestWillBeSent:
+		v.requests = append(v.requests, ev.Request.URL)
+	case *cdpruntime.EventConsoleAPICalled:
+		v.messages = append(v.messages, fmt.Sprint("console: ", ev.Type))
+	case *cdpruntime.EventExceptionThrown:
+		v.messages = append(v.messages, "exception: "+ev.ExceptionDetails.Error())
+	case *cdplog.EventEntryAdded:
+		v.messages = append(v.messages, "log: "+ev.Entry.Text)
+	}
+}
+
+// fault is what axe-core found.
+type fault struct {
+	ID, Impact, Help string
+	Nodes            []struct {
+		HTML    string
+		Summary string `json:"failureSummary"`
+	}
+}
+
+const runAxe = `axe.run(document, {resultTypes: ["violations"]}).then(r => JSON.stringify(r.violations))`
+
+// look is how the page is looked at.
+type look struct {
+	width  int64
+	scheme string
+	script bool
+}
+
+func (l look) String() string {
+	script := ""
+	if !l.script {
+		script = "-noscript"
+	}
+	return fmt.Sprintf("%d-%s%s", l.width, l.scheme, script)
+}
+
+var looks = []look{{1280, "light", true}, {1280, "dark", true}, {390, "light", true}, {390, "dark", true}, {390, "light", false}}
+
+// open loads a file into a tab of its own.
+func openPage(t *testing.T, browser context.Context, file string, l look) (context.Context, *visit) {
+	t.Helper()
+	tab, closeTab := chromedp.NewContext(browser)
+	t.Cleanup(closeTab)
+	v := &visit{}
+	chromedp.ListenTarget(tab, v.listen)
+	err := chromedp.Run(tab, network.Enable(), cdplog.Enable(), cdpruntime.Enable(),
+		chromedp.EmulateViewport(l.width, 900),
+		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}),
+		emulation.SetScriptExecutionDisabled(!l.script),
+		chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return tab, v
+}
+
+func writePage(t *testing.T, run drift.Run, o report.Options) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := report.HTML(&out, run, o); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "drift.html")
+	if err := os.WriteFile(file, out.Bytes(), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// TestPage looks at the page in Chromium, wide and narrow, light and dark, with
+// nothing found, with a few findings and with 500, and with no JavaScript. Set
+// HOLDFAST_SHOTS to a folder to keep pictures.
+func TestPage(t *testing.T) {
+	t.Parallel()
+	chromium, axe := needBrowser(t)
+	ctx := browser(t, chromium)
+	for name, make := range map[string]func() (drift.Run, report.Options){
+		"0": empty, "8": rich, "500": func() (drift.Run, report.Options) { return fleet(500) },
+		"none":    func() (drift.Run, report.Options) { return drift.Run{}, report.Options{} },
+		"hostile": hostilePage,
+	} {
+		run, o := make()
+		file := writePage(t, run, o)
+		for _, l := range looks {
+			t.Run(name+"-"+l.String(), func(t *testing.T) {
+				tab, visit := openPage(t, ctx, file, l)
+				examine(t, tab, l, axe)
+				shoot(t, tab, name+"-"+l.String())
+				visit.mu.Lock()
+				defer visit.mu.Unlock()
+				if len(visit.messages) > 0 {
+					t.Errorf("the page complained: %v", visit.messages)
+				}
+				for _, r := range visit.requests {
+					if !strings.HasPrefix(r, "file://") && !strings.HasPrefix(r, "data:") {
+						t.Errorf("the page asked for %s", r)
+					}
+				}
+				if files := slices.DeleteFunc(visit.requests, func(r string) bool { return strings.HasPrefix(r, "data:") }); len(files) != 1 {
+					t.Errorf("requests: %v; only the page itself was to be asked for", files)
+				}
+			})
+		}
+	}
+}
+
+// hostilePage has what is worst in every place.
+func hostilePage() (drift.Run, report.Options) {
+	run, o := rich()
+	evil := `</script></style><img src=x onerror="fetch('https://evil.example')"><b>"'` + "\u202egnp.x" + strings.Repeat("wide_", 200)
+	s := &run.Stacks[0]
+	s.Path, s.EngineReason, o.Environment = evil, evil, evil
+	for i := range s.Findings {
+		f := &s.Findings[i]
+		f.Address, f.ID, f.Doubt, f.Cause, f.Source = evil, evil, evil, raw(fmt.Sprintf(`{"summary":%s}`, mustJSON(evil))), &drift.Position{File: evil, Line: 1}
+		for k := range f.Changes {
+			if c := &f.Changes[k]; !c.Sensitive {
+				c.Path, c.Expected, c.Actual = evil, mustJSON(evil), mustJSON(evil+"\n"+evil)
+			}
+		}
+	}
+	s.Errors[0].Message, s.Pending[0].Address, s.Adopted[0].Paths[0] = evil, evil, evil
+	return run, o
+}
+
+func mustJSON(v any) []byte {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return b
+}
+
+// examine looks for what is wrong with the page as it is shown.
+func examine(t *testing.T, tab context.Context, l look, axe string) {
+	t.Helper()
+	var scrolls, inner int64
+	var background string
+	err := chromedp.Run(tab,
+		emulation.SetScriptExecutionDisabled(false), // for the questions; the page is there already
+		chromedp.Evaluate(`document.documentElement.scrollWidth`, &scrolls), chromedp.Evaluate(`window.innerWidth`, &inner),
+		chromedp.Evaluate(`getComputedStyle(document.body).backgroundColor`, &background),
+	)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if inner != l.width || scrolls > inner {
+		t.Errorf("the page is %d wide in a window of %d", scrolls, inner)
+	}
+	if dark := background == "rgb(15, 19, 24)"; dark != (l.scheme == "dark") {
+		t.Errorf("the ground is %s", background)
+	}
+	var found string
+	err = chromedp.Run(tab, chromedp.Evaluate(axe, nil),
+		chromedp.Evaluate(runAxe, &found, func(p *cdpruntime.EvaluateParams) *cdpruntime.EvaluateParams { return p.WithAwaitPromise(true) }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var faults []fault
+	if err := json.Unmarshal([]byte(found), &faults); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range faults {
+		report := t.Errorf
+		if f.Impact != "serious" && f.Impact != "critical" {
+			report = t.Logf
+		}
+		report("%s %s: %s (%d times), as in %s: %s", f.Impact, f.ID, f.Help, len(f.Nodes), f.Nodes[0].HTML, f.Nodes[0].Summary)
+	}
+}
+
+// shoot keeps pictures of what a person sees first, and of the whole page.
+func shoot(t *testing.T, tab context.Context, name string) {
+	t.Helper()
+	folder := os.Getenv("HOLDFAST_SHOTS")
+	if folder == "" {
+		return
+	}
+	var first []byte
+	if err := chromedp.Run(tab, chromedp.FullScreenshot(&first, 100)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, name+".png"), first, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
