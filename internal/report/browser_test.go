@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
 	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
@@ -69,7 +70,7 @@ func browser(t *testing.T, chromium string) context.Context {
 		stop()
 		stopAlloc()
 	})
-	if err := chromedp.Run(ctx); err != nil {
+	if err := chromedp.Do(ctx); err != nil {
 		t.Fatal(err)
 	}
 	return ctx
@@ -91,7 +92,7 @@ func (v *visit) listen(ev any) {
 	case *cdpruntime.EventConsoleAPICalled:
 		v.messages = append(v.messages, fmt.Sprint("console: ", ev.Type))
 	case *cdpruntime.EventExceptionThrown:
-		v.messages = append(v.messages, "exception: "+ev.ExceptionDetails.Error())
+		v.messages = append(v.messages, "exception: "+ev.ExceptionDetails.Text)
 	case *cdplog.EventEntryAdded:
 		v.messages = append(v.messages, "log: "+ev.Entry.Text)
 	}
@@ -131,17 +132,35 @@ func openPage(t *testing.T, browser context.Context, file string, l look) (conte
 	tab, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
 	v := &visit{}
-	chromedp.ListenTarget(tab, v.listen)
-	err := chromedp.Run(tab, network.Enable(), cdplog.Enable(), cdpruntime.Enable(),
-		chromedp.EmulateViewport(l.width, 900),
-		emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}),
-		emulation.SetScriptExecutionDisabled(!l.script),
-		chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String()),
-	)
+	must(t, chromedp.Listen(tab, v.listen))
+	call(t, tab, network.Enable, network.EnableParams{})
+	call(t, tab, cdplog.Enable, cdp.Empty{})
+	call(t, tab, cdpruntime.Enable, cdp.Empty{})
+	call(t, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}})
+	call(t, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !l.script})
+	must(t, chromedp.Do(tab, chromedp.EmulateViewport(l.width, 900), chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String())))
+	return tab, v
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tab, v
+}
+
+func call[P, R any](t *testing.T, tab context.Context, command cdp.Command[P, R], params P) {
+	t.Helper()
+	_, err := chromedp.Call(tab, command, params)
+	must(t, err)
+}
+
+// ask evaluates JavaScript in the page.
+func ask[T any](t *testing.T, tab context.Context, expression string) T {
+	t.Helper()
+	v, err := chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
+	must(t, err)
+	return v
 }
 
 func writePage(t *testing.T, run drift.Run, o report.Options) string {
@@ -224,32 +243,19 @@ func mustJSON(v any) []byte {
 // examine looks for what is wrong with the page as it is shown.
 func examine(t *testing.T, tab context.Context, l look, axe string) {
 	t.Helper()
-	var scrolls, inner int64
-	var background string
-	err := chromedp.Run(tab,
-		emulation.SetScriptExecutionDisabled(false), // for the questions; the page is there already
-		chromedp.Evaluate(`document.documentElement.scrollWidth`, &scrolls), chromedp.Evaluate(`window.innerWidth`, &inner),
-		chromedp.Evaluate(`getComputedStyle(document.body).backgroundColor`, &background),
-	)
-	if err != nil {
-		t.Fatal(err)
-	}
+	// For the questions; the page is there already.
+	call(t, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
+	scrolls, inner := ask[int64](t, tab, `document.documentElement.scrollWidth`), ask[int64](t, tab, `window.innerWidth`)
+	background := ask[string](t, tab, `getComputedStyle(document.body).backgroundColor`)
 	if inner != l.width || scrolls > inner {
 		t.Errorf("the page is %d wide in a window of %d", scrolls, inner)
 	}
 	if dark := background == "rgb(15, 19, 24)"; dark != (l.scheme == "dark") {
 		t.Errorf("the ground is %s", background)
 	}
-	var found string
-	err = chromedp.Run(tab, chromedp.Evaluate(axe, nil),
-		chromedp.Evaluate(runAxe, &found, func(p *cdpruntime.EvaluateParams) *cdpruntime.EvaluateParams { return p.WithAwaitPromise(true) }))
-	if err != nil {
-		t.Fatal(err)
-	}
+	ask[string](t, tab, axe+"; axe.version")
 	var faults []fault
-	if err := json.Unmarshal([]byte(found), &faults); err != nil {
-		t.Fatal(err)
-	}
+	must(t, json.Unmarshal([]byte(ask[string](t, tab, runAxe)), &faults))
 	for _, f := range faults {
 		report := t.Errorf
 		if f.Impact != "serious" && f.Impact != "critical" {
@@ -266,11 +272,7 @@ func shoot(t *testing.T, tab context.Context, name string) {
 	if folder == "" {
 		return
 	}
-	var first []byte
-	if err := chromedp.Run(tab, chromedp.FullScreenshot(&first, 100)); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(folder, name+".png"), first, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
+	must(t, err)
+	must(t, os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600))
 }
