@@ -90,6 +90,9 @@ func fleet(n int) (drift.Run, report.Options) {
 		stacks = append(stacks, s)
 	}
 	run.Stacks, run.Summary = stacks, drift.Summarize(stacks)
+	for i := range o.Trend {
+		o.Trend[i].Open = run.Summary.Findings * (i + 3) / (len(o.Trend) + 2)
+	}
 	return run, o
 }
 

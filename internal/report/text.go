@@ -129,6 +129,7 @@ func waiverLabel(f drift.Finding) string {
 type total struct {
 	drift.Summary
 	Ignored  int
+	Affected int // stacks with a finding that counts
 	Errors   int // things that were not checked, and why
 	Faults   int // of the states' integrity
 	Adopted  int
@@ -142,6 +143,9 @@ func totalOf(run drift.Run) total {
 		t.Faults += len(s.Integrity)
 		t.Adopted += len(s.Adopted)
 		t.Observed += len(s.Observed)
+		if open(s) > 0 {
+			t.Affected++
+		}
 		for _, f := range s.Findings {
 			if f.Status == drift.Ignored {
 				t.Ignored++
@@ -171,7 +175,11 @@ func open(s drift.Stack) int {
 func headline(t total) string {
 	switch {
 	case t.Findings > 0:
-		return fmt.Sprintf("%s in %s", count(t.Findings, "finding"), count(t.Stacks, "stack"))
+		where := count(t.Stacks, "stack")
+		if t.Affected < t.Stacks {
+			where = fmt.Sprintf("%d of %s", t.Affected, where)
+		}
+		return fmt.Sprintf("%s in %s", count(t.Findings, "finding"), where)
 	case t.Stacks == 0:
 		return "No stack was checked"
 	case t.Errors > 0 || t.Incomplete+t.Errored > 0:

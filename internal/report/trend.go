@@ -11,7 +11,8 @@ import (
 // trendView is the chart of open findings: lines in a box of 1000 by 100, which
 // the page stretches, and words beside it, which it doesn't.
 type trendView struct {
-	Line, Area  string // of an SVG path
+	Line, Area  string // SVG paths
+	Dot         string // one too: where it ends
 	Ticks       []int  // of the vertical axis, from the top
 	TickLines   []string
 	First, Last time.Time
@@ -48,6 +49,7 @@ func trendOf(points []drift.TrendPoint) *trendView {
 		fmt.Fprintf(&b, "H%.1fV%.1f", x, y(p.Open))
 	}
 	v.Line, v.Area = b.String(), b.String()+"V100H0Z"
+	v.Dot = fmt.Sprintf("M1000 %.1fh0", y(last.Open))
 	for _, tick := range v.Ticks {
 		v.TickLines = append(v.TickLines, fmt.Sprintf("%.1f", y(tick)))
 	}
