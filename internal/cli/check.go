@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -42,8 +41,11 @@ const checkExamples = `  # the root module in the current folder, or all of a re
   # all states of production in a bucket, with no code at hand
   holdfast check --state 's3://acme-states/prod/**/*.tfstate'
 
-  # for programs, and a table for people
-  holdfast check infrastructure -o json=drift.json`
+  # for programs, a page to look at, and a table for people
+  holdfast check infrastructure -o json=drift.json -o html=drift.html
+
+  # in GitHub Actions: the step's summary, and alerts at the lines of the code
+  holdfast check --format markdown -o sarif=drift.sarif >> "$GITHUB_STEP_SUMMARY"`
 
 // exitCodes is part of every help text of a command that has them.
 const exitCodes = `
@@ -71,7 +73,7 @@ func (p *program) check() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.format, "format", "table", "output format: table or json")
+	flags.StringVar(&f.format, "format", "table", "output format: "+strings.Join(report.Formats(), ", "))
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write to `[FORMAT=]FILE` as well; may be repeated")
 	stackFlags(flags, &f.CheckOptions)
 	flags.StringVar(&f.Engine, "engine", "", "how to find the verdict: auto, direct or plan (default auto)")
@@ -163,8 +165,8 @@ func (f *checkFlags) targets() ([]target, error) {
 		targets = append(targets, target{format, file})
 	}
 	for _, t := range targets {
-		if t.format != "table" && t.format != "json" {
-			return nil, fmt.Errorf("format %q: this version writes table and json", t.format)
+		if err := report.UnknownFormat(t.format); err != nil {
+			return nil, err
 		}
 	}
 	return targets, nil
@@ -172,20 +174,13 @@ func (f *checkFlags) targets() ([]target, error) {
 
 func (t target) write(p *program, f *checkFlags, run drift.Run) error {
 	if t.file == "" {
-		return t.render(p.stdout, p.tableOptions(f), run)
+		return report.Write(p.stdout, t.format, run, report.Options{Table: p.tableOptions(f)})
 	}
 	var buf bytes.Buffer
-	if err := t.render(&buf, report.TableOptions{Verbose: f.verbose}, run); err != nil {
+	if err := report.Write(&buf, t.format, run, report.Options{Table: report.TableOptions{Verbose: f.verbose}}); err != nil {
 		return err
 	}
 	return writeFile(t.file, buf.Bytes())
-}
-
-func (t target) render(w io.Writer, o report.TableOptions, run drift.Run) error {
-	if t.format == "json" {
-		return report.JSON(w, run)
-	}
-	return report.Table(w, run, o)
 }
 
 // tableOptions suits the table to the terminal.

@@ -166,7 +166,7 @@ func SARIF(w io.Writer, run drift.Run) error {
 		Invocations: []sarifInvocation{invocationOf(run)},
 	}
 	for _, s := range run.Stacks {
-		out.Properties.Stacks = append(out.Properties.Stacks, sarifStack{s.Ref(), s.Status})
+		out.Properties.Stacks = append(out.Properties.Stacks, sarifStack{drift.StackRef{ID: clean(s.ID), Path: clean(s.Path), Workspace: clean(s.Workspace), Name: clean(s.Name)}, s.Status})
 		for _, f := range s.Findings {
 			out.Results = append(out.Results, resultOf(s, f))
 		}
@@ -211,7 +211,7 @@ func invocationOf(run drift.Run) sarifInvocation {
 
 func resultOf(s drift.Stack, f drift.Finding) sarifResult {
 	r := sarifResult{
-		Level: "error", Locations: []sarifLocation{locationOf(s, f.Address, f.Source)}, Message: messageOf(resultText(s, f)),
+		Level: "error", Locations: []sarifLocation{locationOf(s, f.Address, f.Source)}, Message: messageOf(resultText(s, f)...),
 		// GitHub recognises an alert again by primaryLocationLineHash alone, which
 		// would otherwise change with the lines around the block.
 		Fingerprints: map[string]string{"holdfastFinding/v1": clean(f.ID), "primaryLocationLineHash": clean(f.ID) + ":1"},
@@ -232,7 +232,7 @@ func resultOf(s drift.Stack, f drift.Finding) sarifResult {
 }
 
 // resultText says what has drifted, and how, where that is short.
-func resultText(s drift.Stack, f drift.Finding) string {
+func resultText(s drift.Stack, f drift.Finding) []string {
 	const most = 20
 	lines := []string{fmt.Sprintf("%s in %s was changed outside the code:", clean(f.Address), stackName(s))}
 	if f.Kind == drift.Deleted {
@@ -254,17 +254,17 @@ func resultText(s drift.Stack, f drift.Finding) string {
 		}
 	}
 	if f.Doubt != "" {
-		lines = append(lines, "Possible only: "+clean(f.Doubt))
+		lines = append(lines, "Possible only: "+f.Doubt)
 	}
-	return strings.Join(lines, "\n")
+	return lines
 }
 
 var placeholder = regexp.MustCompile(`\{(\d+)\}`)
 
-// messageOf makes text a SARIF message: it holds neither links nor placeholders
-// (sections 3.11.5 and 3.11.6).
-func messageOf(text string) sarifText {
-	text = strings.ReplaceAll(strings.ToValidUTF8(text, "\uFFFD"), "](", "] (")
+// messageOf makes lines of text a SARIF message: it holds neither links nor
+// placeholders (sections 3.11.5 and 3.11.6).
+func messageOf(lines ...string) sarifText {
+	text := strings.ReplaceAll(strings.Join(mapped(lines, clean), "\n"), "](", "] (")
 	return sarifText{placeholder.ReplaceAllString(text, "{{$1}}")}
 }
 
