@@ -104,6 +104,10 @@ func anyFinding(t *rapid.T) drift.Finding {
 			c := drift.Change{Path: hostileAddress(t, "path"), Sensitive: rapid.Bool().Draw(t, "sensitive"), RequiresReplace: rapid.Bool().Draw(t, "replace")}
 			if !c.Sensitive {
 				c.Expected, c.Actual = anyValue(t), anyValue(t)
+				if rapid.Bool().Draw(t, "alike") { // with lines that are on both sides
+					lines := hostileText(t, "line") + "\n" + hostileText(t, "line") + "\n"
+					c.Expected, c.Actual = asJSON(lines+"a"), asJSON(lines+"b")
+				}
 			}
 			f.Changes = append(f.Changes, c)
 		}
