@@ -58,6 +58,11 @@ type CheckOptions struct {
 	AllowUnlocked   bool
 	VerifyProviders bool
 	Env             []string // the environment of providers and variables
+	Store           string   // the history, as in HistoryOptions
+	NoHistory       bool     // record nothing
+	Trigger         string   // who runs it, for the history: command, schedule or person; "" for command
+	// Warn is told what of the run could not be recorded; nil drops it.
+	Warn func(error)
 }
 
 // Check checks stacks and gives the run. An error is one of usage: what goes
@@ -83,11 +88,19 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	if o.Watch != nil {
 		stop = o.Watch(checker.Progress)
 	}
-	run.Stacks = checkAll(ctx, checker, found.candidates)
+	history, err := record(ctx, o, found, run)
+	if err != nil {
+		return drift.Run{}, err
+	}
+	run.Stacks = checkAll(ctx, checker, found.candidates, history.save)
 	stop()
 	run.FinishedAt = time.Now().UTC()
 	run.Summary = drift.Summarize(run.Stacks)
-	if len(o.Selection.Targets) > 0 && run.Summary.Resources+run.Summary.Pending+run.Summary.Errored == 0 {
+	nothing := len(o.Selection.Targets) > 0 && run.Summary.Resources+run.Summary.Pending+run.Summary.Errored == 0
+	if err := history.end(ctx, run, !nothing); err != nil && o.Warn != nil {
+		o.Warn(err)
+	}
+	if nothing {
 		return drift.Run{}, fmt.Errorf("--target %s: these stacks have nothing of it", strings.Join(o.Selection.Targets, ", "))
 	}
 	return run, nil
@@ -137,19 +150,26 @@ func Diagnose(ctx context.Context, o CheckOptions) ([]detect.Diagnosis, error) {
 	return list, nil
 }
 
-// checkAll checks the stacks that could be opened.
-func checkAll(ctx context.Context, checker *detect.Checker, candidates []stack.Candidate) []drift.Stack {
+// checkAll checks the stacks that could be opened, and hands each result on as it
+// comes.
+func checkAll(ctx context.Context, checker *detect.Checker, candidates []stack.Candidate, emit func(context.Context, stack.Stack, drift.Stack)) []drift.Stack {
 	results := make([]drift.Stack, len(candidates))
 	var stacks []stack.Stack
 	var places []int
 	for i, c := range candidates {
 		if c.Err != nil {
 			results[i] = detect.Failed(c.Stack, "stack_unreadable", c.Err)
+			if c.Stack.Dir != "" || hasSource(c.Stack.Path) { // else it is a mistake in the path
+				emit(ctx, c.Stack, results[i])
+			}
 			continue
 		}
 		stacks, places = append(stacks, c.Stack), append(places, i)
 	}
-	checker.Run(ctx, stacks, func(n int, result drift.Stack) { results[places[n]] = result })
+	checker.Run(ctx, stacks, func(n int, result drift.Stack) {
+		results[places[n]] = result
+		emit(ctx, stacks[n], result)
+	})
 	return results
 }
 

@@ -43,7 +43,8 @@ func newUninitialised(t *testing.T) *uninitialised {
 		t.Fatal(err)
 	}
 	u.options = app.CheckOptions{
-		Paths: []string{u.dir}, Engine: "auto", Terraform: tools.Terraform, CacheDir: t.TempDir(),
+		NoHistory: true,
+		Paths:     []string{u.dir}, Engine: "auto", Terraform: tools.Terraform, CacheDir: t.TempDir(),
 		Env: append(u.Env(), "PATH="+os.Getenv("PATH"), "HOME="+t.TempDir(), "TF_CLI_CONFIG_FILE="+rc),
 	}
 	return u

@@ -243,7 +243,7 @@ func TestCheckInS3(t *testing.T) {
 	before := s.stored(t)
 	check := func(workspace string) drift.Stack {
 		t.Helper()
-		run, err := Check(t.Context(), CheckOptions{Paths: []string{s.Dir}, Workspace: workspace, Engine: "auto", CacheDir: t.TempDir(), Env: s.Env()})
+		run, err := Check(t.Context(), CheckOptions{Paths: []string{s.Dir}, Workspace: workspace, Engine: "auto", CacheDir: t.TempDir(), Env: s.Env(), NoHistory: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -253,7 +253,7 @@ func TestCheckInS3(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	// All states at once, with no code.
-	run, err := Check(t.Context(), CheckOptions{State: "s3://states/**/*.tfstate?region=us-east-1", CacheDir: t.TempDir(), Env: s.Env()})
+	run, err := Check(t.Context(), CheckOptions{State: "s3://states/**/*.tfstate?region=us-east-1", CacheDir: t.TempDir(), Env: s.Env(), NoHistory: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -268,7 +268,7 @@ func TestCheckInS3(t *testing.T) {
 		t.Errorf("found %q, want %q", paths, want)
 	}
 	// One of them, with the code beside it.
-	run, err = Check(t.Context(), CheckOptions{Paths: []string{s.Dir}, State: "s3://states/net/main.tfstate?region=us-east-1", CacheDir: t.TempDir(), Env: s.Env()})
+	run, err = Check(t.Context(), CheckOptions{Paths: []string{s.Dir}, State: "s3://states/net/main.tfstate?region=us-east-1", CacheDir: t.TempDir(), Env: s.Env(), NoHistory: true})
 	if err != nil || len(run.Stacks) != 1 || run.Stacks[0].Status != drift.StatusClean || run.Stacks[0].State.Source != "s3://states/net/main.tfstate" {
 		t.Errorf("with code: %+v, %v", run.Stacks, err)
 	}

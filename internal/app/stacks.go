@@ -40,6 +40,9 @@ func findStacks(ctx context.Context, o CheckOptions) (*fleet, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := identify(candidates, o, settings); err != nil {
+		return nil, err
+	}
 	for i := range candidates {
 		s := &candidates[i].Stack
 		s.Engine = cmp.Or(o.Engine, s.Engine, string(detect.Auto))

@@ -30,7 +30,7 @@ func Verify(ctx context.Context, o CheckOptions) (drift.Verification, error) {
 			if err != nil {
 				return v, err
 			}
-			sides[i] = checkAll(ctx, checker, []stack.Candidate{candidate})[0]
+			sides[i] = checkAll(ctx, checker, []stack.Candidate{candidate}, (*recorder)(nil).save)[0]
 			end()
 		}
 		v.Stacks = append(v.Stacks, drift.Verify(sides[0], sides[1]))

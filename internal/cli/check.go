@@ -78,6 +78,8 @@ func (p *program) check() *cobra.Command {
 	stackFlags(flags, &f.CheckOptions)
 	flags.StringVar(&f.Engine, "engine", "", "how to find the verdict: auto, direct or plan (default auto)")
 	flags.IntVar(&f.Parallelism, "parallelism", 0, "how many resources are read at the same time (default 64)")
+	flags.StringVar(&f.Store, "store", "", "keep the history at this `PLACE`: a file, or postgres://USER@HOST/DATABASE (default .holdfast/history.db)")
+	flags.BoolVar(&f.NoHistory, "no-history", false, "do not record the run in the history")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also show what changed and does not count")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
 	flags.StringVar(&f.log, "log-format", "text", "progress as text or json")
@@ -135,6 +137,7 @@ func (p *program) runCheck(cmd *cobra.Command, f *checkFlags, args []string) err
 		return &usageError{cmd.CommandPath(), fmt.Errorf("--log-format %q: text or json", f.log)}
 	}
 	f.Paths, f.Env, f.Watch = args, p.env, p.watch(f.quiet, f.log)
+	f.Warn = func(err error) { fmt.Fprintf(p.stderr, "holdfast: warning: %v\n", err) }
 	run, err := app.Check(cmd.Context(), f.CheckOptions)
 	if err != nil {
 		return &usageError{cmd.CommandPath(), err}

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,6 +46,12 @@ func (r StackRef) String() string {
 		s += " [" + r.Name + "]"
 	}
 	return s
+}
+
+// Matches reports whether what people call a stack is this one: its path, its
+// name, its id or a start of that, or how String has it. "" is any.
+func (r StackRef) Matches(s string) bool {
+	return s == "" || s == r.Path || s == r.Name || s == r.String() || len(s) >= 4 && strings.HasPrefix(r.ID, s)
 }
 
 // Episode is a finding from when it was first seen until it was gone. The same
@@ -151,4 +158,47 @@ type RunRecord struct {
 type TrendPoint struct {
 	At   time.Time `json:"at"`
 	Open int       `json:"open"`
+}
+
+// History is a part of the history, for people and programs: either episodes or
+// events.
+type History struct {
+	SchemaVersion int       `json:"schema_version"`
+	Tool          Tool      `json:"tool"`
+	Episodes      []Episode `json:"episodes,omitzero"`
+	Events        []Event   `json:"events,omitzero"`
+}
+
+// ChangeType is the history's column of that name: what became of the resource.
+func (e Episode) ChangeType() string {
+	text := e.Finding.What()
+	if e.Finding.Certainty == Possible {
+		text += " (possible)"
+	}
+	return text
+}
+
+// Resolution is the history's column of that name: what became of the drift, and
+// by whom and why, as far as that is known.
+func (e Episode) Resolution() string {
+	text := map[Life]string{
+		LifeOpen: "open", LifeWaived: "waived", LifeResolved: "resolved by itself",
+		LifeAccepted: "accepted into the code", LifeReverted: "reverted to the code",
+	}[e.Life]
+	if e.Number > 1 && !e.Life.Over() {
+		text += ", again"
+	}
+	if !e.Ended.IsZero() {
+		text += " " + e.Ended.Format(time.DateOnly)
+	}
+	if e.Actor != "" {
+		text += " by " + e.Actor
+	}
+	if e.Ticket != "" {
+		text += " (" + e.Ticket + ")"
+	}
+	if e.Reason != "" {
+		text += ": " + e.Reason
+	}
+	return text
 }
