@@ -2,10 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -146,13 +148,28 @@ func (p *program) runCheck(cmd *cobra.Command, f *checkFlags, args []string) err
 	if cmd.Context().Err() != nil {
 		return nil //nolint:nilerr // half a result is none, and Main says why there is none
 	}
+	o := f.reportOptions(cmd.Context(), outputs)
 	for _, out := range outputs {
-		if err := out.write(p, f, run); err != nil {
+		if err := out.write(p, f, run, o); err != nil {
 			return err
 		}
 	}
 	p.done = true
 	return nil
+}
+
+// reportOptions are what the history adds to a report, where that shows it. A
+// history that can't be read costs the report that alone.
+func (f *checkFlags) reportOptions(ctx context.Context, outputs []target) report.Options {
+	shows := func(t target) bool { return t.format == "html" || t.format == "markdown" }
+	if f.NoHistory || !slices.ContainsFunc(outputs, shows) {
+		return report.Options{}
+	}
+	r, err := app.Remember(ctx, app.HistoryOptions{Config: f.Config, Store: f.Store})
+	if err != nil {
+		f.Warn(err)
+	}
+	return report.Options{Trend: r.Trend, History: r.Open}
 }
 
 // target is a format and where it goes; no file means standard output.
@@ -175,12 +192,14 @@ func (f *checkFlags) targets() ([]target, error) {
 	return targets, nil
 }
 
-func (t target) write(p *program, f *checkFlags, run drift.Run) error {
+func (t target) write(p *program, f *checkFlags, run drift.Run, o report.Options) error {
 	if t.file == "" {
-		return report.Write(p.stdout, t.format, run, report.Options{Table: p.tableOptions(f)})
+		o.Table = p.tableOptions(f)
+		return report.Write(p.stdout, t.format, run, o)
 	}
+	o.Table.Verbose = f.verbose
 	var buf bytes.Buffer
-	if err := report.Write(&buf, t.format, run, report.Options{Table: report.TableOptions{Verbose: f.verbose}}); err != nil {
+	if err := report.Write(&buf, t.format, run, o); err != nil {
 		return err
 	}
 	return writeFile(t.file, buf.Bytes())

@@ -52,8 +52,7 @@ func (p *program) show() *cobra.Command {
 	flags.StringVar(&f.format, "format", "text", "output format: text or json")
 	flags.StringVar(&f.Stack, "stack", "", "of the stack with this path, name or id alone")
 	flags.BoolVar(&f.full, "full", false, "all of long values")
-	flags.StringVar(&f.Store, "store", "", "the history's `FILE` or postgres:// URL, instead of .holdfast/history.db")
-	flags.StringVar(&f.Config, "config", "", "read the settings from `FILE` instead of the holdfast.yaml in or above the current folder")
+	historyPlaceFlags(flags, &f.HistoryOptions)
 	flags.BoolVar(&f.noColor, "no-color", false, "no colours; NO_COLOR does the same")
 	return cmd
 }
