@@ -21,6 +21,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	cdpruntime "github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	"holdfast/internal/drift"
 	"holdfast/internal/report"
@@ -132,13 +133,14 @@ func openPage(t *testing.T, browser context.Context, file string, l look) (conte
 	tab, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
 	v := &visit{}
+	path, fragment, _ := strings.Cut(file, "#")
 	must(t, chromedp.Listen(tab, v.listen))
 	call(t, tab, network.Enable, network.EnableParams{})
 	call(t, tab, cdplog.Enable, cdp.Empty{})
 	call(t, tab, cdpruntime.Enable, cdp.Empty{})
 	call(t, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}})
 	call(t, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !l.script})
-	must(t, chromedp.Do(tab, chromedp.EmulateViewport(l.width, 900), chromedp.Navigate((&url.URL{Scheme: "file", Path: file}).String())))
+	must(t, chromedp.Do(tab, chromedp.EmulateViewport(l.width, 900), chromedp.Navigate((&url.URL{Scheme: "file", Path: path, Fragment: fragment}).String())))
 	return tab, v
 }
 
@@ -275,4 +277,89 @@ func shoot(t *testing.T, tab context.Context, name string) {
 	picture, err := chromedp.Run(tab, chromedp.FullScreenshot(100))
 	must(t, err)
 	must(t, os.WriteFile(filepath.Join(folder, name+".png"), picture, 0o600))
+}
+
+// visible counts the findings that are shown, and the notes beside them.
+const visible = `[...document.querySelectorAll(".finding")].filter(f => f.checkVisibility()).length`
+
+// TestPageFilters chooses among findings: by the filters, which need no
+// JavaScript, by the keyboard, and by the search, which needs it.
+func TestPageFilters(t *testing.T) {
+	t.Parallel()
+	chromium, _ := needBrowser(t)
+	ctx := browser(t, chromium)
+	run, o := fleet(500)
+	n := numbersOf(run)
+	count := func(which func(drift.Finding) bool) int {
+		n := 0
+		for _, s := range run.Stacks {
+			for _, f := range s.Findings {
+				if which(f) {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	deleted := count(func(f drift.Finding) bool { return f.Kind == drift.Deleted })
+	file := writePage(t, run, o)
+	t.Run("without JavaScript", func(t *testing.T) {
+		tab, _ := openPage(t, ctx, file, look{1280, "light", false})
+		for id, want := range map[string]int{
+			"show-all": 500, "show-open": n.Findings, "show-deleted": deleted, "show-excused": n.Waived + n.Ignored,
+			"show-possible": count(func(f drift.Finding) bool { return f.Certainty == drift.Possible }),
+		} {
+			must(t, chromedp.Do(tab, chromedp.Click("label:has(#"+id+")")))
+			if got := ask[int](t, tab, visible); got != want || want == 0 {
+				t.Errorf("%s: %d findings are shown, want %d", id, got, want)
+			}
+			if empty := ask[int](t, tab, `[...document.querySelectorAll(".stack")].filter(s => s.checkVisibility() && ![...s.querySelectorAll(".finding, .note")].some(f => f.checkVisibility())).length`); empty != 0 {
+				t.Errorf("%s: %d stacks with nothing to show", id, empty)
+			}
+		}
+		if ask[bool](t, tab, `document.getElementById("search").checkVisibility()`) {
+			t.Error("a search is shown that can't work")
+		}
+	})
+	t.Run("by keyboard", func(t *testing.T) {
+		tab, _ := openPage(t, ctx, file, look{390, "light", true})
+		must(t, chromedp.Do(tab, chromedp.Focus("#show-all"), chromedp.KeyEvent(kb.ArrowRight)))
+		if got := ask[int](t, tab, visible); got != n.Findings {
+			t.Errorf("%d findings are shown, want %d", got, n.Findings)
+		}
+		if outline := ask[string](t, tab, `getComputedStyle(document.querySelector("label:has(#show-open)")).outlineStyle`); outline != "solid" {
+			t.Errorf("the focus can't be seen: outline %s", outline)
+		}
+		must(t, chromedp.Do(tab, chromedp.Focus(".finding summary"), chromedp.KeyEvent(kb.Enter)))
+		if !ask[bool](t, tab, `document.querySelector(".finding").open`) {
+			t.Error("Enter does not open a finding")
+		}
+	})
+	t.Run("search", func(t *testing.T) {
+		tab, visit := openPage(t, ctx, file+"#finding-"+run.Stacks[3].Findings[0].ID, look{1280, "dark", true})
+		if !ask[bool](t, tab, `document.querySelector(":target").open`) {
+			t.Error("a link to a finding does not open it")
+		}
+		must(t, chromedp.Do(tab, chromedp.SendKeys("#query", "service_07 IAM")))
+		want := count(func(f drift.Finding) bool {
+			return strings.Contains(f.Address, "service_07") && strings.Contains(f.Address, "iam")
+		})
+		if got := ask[int](t, tab, visible); got != want {
+			t.Errorf("%d findings are found, want %d", got, want)
+		}
+		must(t, chromedp.Do(tab, chromedp.SendKeys("#query", " nowhere")))
+		if !ask[bool](t, tab, `document.querySelector(".none").checkVisibility()`) {
+			t.Error("nothing says that nothing was found")
+		}
+		if len(visit.messages) > 0 {
+			t.Error(visit.messages)
+		}
+	})
+	t.Run("print", func(t *testing.T) {
+		tab, _ := openPage(t, ctx, file, look{1280, "dark", true})
+		call(t, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		if !ask[bool](t, tab, `document.querySelector(".finding:not([open]) .body").checkVisibility({contentVisibilityAuto: true})`) {
+			t.Error("what is folded is not printed")
+		}
+	})
 }
