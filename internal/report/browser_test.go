@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
@@ -358,8 +359,10 @@ func TestPageFilters(t *testing.T) {
 	t.Run("print", func(t *testing.T) {
 		tab, _ := openPage(t, ctx, file, look{1280, "dark", true})
 		call(t, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
-		if !ask[bool](t, tab, `document.querySelector(".finding:not([open]) .body").checkVisibility({contentVisibilityAuto: true})`) {
-			t.Error("what is folded is not printed")
+		// The style for paper applies some time after it was asked for.
+		const printed = `document.querySelector(".finding:not([open]) .body").checkVisibility({contentVisibilityAuto: true})`
+		if _, err := chromedp.Run(tab, chromedp.Poll[bool](printed, chromedp.WithPollingTimeout(5*time.Second))); err != nil {
+			t.Errorf("what is folded is not printed: %v", err)
 		}
 	})
 }

@@ -75,7 +75,7 @@ func fleet(n int) (drift.Run, report.Options) {
 	for i := range 60 {
 		s := drift.Stack{ID: drift.StackID(fmt.Sprint(i), ""), Path: fmt.Sprintf("live/eu-west-1/team-%02d/service", i), Workspace: "default", Engine: "direct", DurationMS: int64(40 + i)}
 		for k := i; i < 40 && k < n; k += 40 {
-			f := kinds[k%len(kinds)]
+			f := kinds[(k+k/40)%len(kinds)]
 			f.Address = fmt.Sprintf("module.service_%02d.%s_%d", i, f.Address, k)
 			f.ID = drift.FindingID("fleet", f.Address, f.Kind)
 			s.Findings = append(s.Findings, f)
