@@ -9,12 +9,12 @@ import (
 
 func TestOneFinding(t *testing.T) {
 	t.Parallel()
-	make := func(id, address, stack string, life drift.Life) drift.Episode {
+	seen := func(id, address, stack string, life drift.Life) drift.Episode {
 		return drift.Episode{Finding: drift.Finding{ID: id, Address: address, Kind: drift.Modified}, Stack: drift.StackRef{ID: stack, Path: stack}, Life: life}
 	}
-	old, now := make("aa11", "x.y", "s1", drift.LifeResolved), make("aa11", "x.y", "s1", drift.LifeOpen)
-	gone := make("aa22", "x.y", "s1", drift.LifeReverted)
-	inside, elsewhere := make("aa33", "x.y[0]", "s1", drift.LifeOpen), make("aa11", "x.y", "s2", drift.LifeOpen)
+	old, now := seen("aa11", "x.y", "s1", drift.LifeResolved), seen("aa11", "x.y", "s1", drift.LifeOpen)
+	gone := seen("aa22", "x.y", "s1", drift.LifeReverted)
+	inside, elsewhere := seen("aa33", "x.y[0]", "s1", drift.LifeOpen), seen("aa11", "x.y", "s2", drift.LifeOpen)
 	for name, c := range map[string]struct {
 		ask      string
 		episodes []drift.Episode

@@ -129,18 +129,18 @@ func (l look) String() string {
 var looks = []look{{1280, "light", true}, {1280, "dark", true}, {390, "light", true}, {390, "dark", true}, {390, "light", false}}
 
 // open loads a file into a tab of its own.
-func openPage(t *testing.T, browser context.Context, file string, l look) (context.Context, *visit) {
+func openPage(browser context.Context, t *testing.T, file string, l look) (context.Context, *visit) {
 	t.Helper()
 	tab, closeTab := chromedp.NewContext(browser)
 	t.Cleanup(closeTab)
 	v := &visit{}
 	path, fragment, _ := strings.Cut(file, "#")
 	must(t, chromedp.Listen(tab, v.listen))
-	call(t, tab, network.Enable, network.EnableParams{})
-	call(t, tab, cdplog.Enable, cdp.Empty{})
-	call(t, tab, cdpruntime.Enable, cdp.Empty{})
-	call(t, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}})
-	call(t, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !l.script})
+	call(tab, t, network.Enable, network.EnableParams{})
+	call(tab, t, cdplog.Enable, cdp.Empty{})
+	call(tab, t, cdpruntime.Enable, cdp.Empty{})
+	call(tab, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: l.scheme}}})
+	call(tab, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: !l.script})
 	must(t, chromedp.Do(tab, chromedp.EmulateViewport(l.width, 900), chromedp.Navigate((&url.URL{Scheme: "file", Path: path, Fragment: fragment}).String())))
 	return tab, v
 }
@@ -152,14 +152,14 @@ func must(t *testing.T, err error) {
 	}
 }
 
-func call[P, R any](t *testing.T, tab context.Context, command cdp.Command[P, R], params P) {
+func call[P, R any](tab context.Context, t *testing.T, command cdp.Command[P, R], params P) {
 	t.Helper()
 	_, err := chromedp.Call(tab, command, params)
 	must(t, err)
 }
 
 // ask evaluates JavaScript in the page.
-func ask[T any](t *testing.T, tab context.Context, expression string) T {
+func ask[T any](tab context.Context, t *testing.T, expression string) T {
 	t.Helper()
 	v, err := chromedp.Run(tab, chromedp.Evaluate[T](expression, chromedp.EvalAwaitPromise))
 	must(t, err)
@@ -186,18 +186,18 @@ func TestPage(t *testing.T) {
 	t.Parallel()
 	chromium, axe := needBrowser(t)
 	ctx := browser(t, chromium)
-	for name, make := range map[string]func() (drift.Run, report.Options){
+	for name, fill := range map[string]func() (drift.Run, report.Options){
 		"0": empty, "8": rich, "500": func() (drift.Run, report.Options) { return fleet(500) },
 		"none":    func() (drift.Run, report.Options) { return drift.Run{}, report.Options{} },
 		"hostile": hostilePage,
 	} {
-		run, o := make()
+		run, o := fill()
 		file := writePage(t, run, o)
 		for _, l := range looks {
 			t.Run(name+"-"+l.String(), func(t *testing.T) {
-				tab, visit := openPage(t, ctx, file, l)
-				examine(t, tab, l, axe)
-				shoot(t, tab, name+"-"+l.String())
+				tab, visit := openPage(ctx, t, file, l)
+				examine(tab, t, l, axe)
+				shoot(tab, t, name+"-"+l.String())
 				visit.mu.Lock()
 				defer visit.mu.Unlock()
 				if len(visit.messages) > 0 {
@@ -244,21 +244,21 @@ func mustJSON(v any) []byte {
 }
 
 // examine looks for what is wrong with the page as it is shown.
-func examine(t *testing.T, tab context.Context, l look, axe string) {
+func examine(tab context.Context, t *testing.T, l look, axe string) {
 	t.Helper()
 	// For the questions; the page is there already.
-	call(t, tab, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
-	scrolls, inner := ask[int64](t, tab, `document.documentElement.scrollWidth`), ask[int64](t, tab, `window.innerWidth`)
-	background := ask[string](t, tab, `getComputedStyle(document.body).backgroundColor`)
+	call(tab, t, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{})
+	scrolls, inner := ask[int64](tab, t, `document.documentElement.scrollWidth`), ask[int64](tab, t, `window.innerWidth`)
+	background := ask[string](tab, t, `getComputedStyle(document.body).backgroundColor`)
 	if inner != l.width || scrolls > inner {
 		t.Errorf("the page is %d wide in a window of %d", scrolls, inner)
 	}
 	if dark := background == "rgb(15, 19, 24)"; dark != (l.scheme == "dark") {
 		t.Errorf("the ground is %s", background)
 	}
-	ask[string](t, tab, axe+"; axe.version")
+	ask[string](tab, t, axe+"; axe.version")
 	var faults []fault
-	must(t, json.Unmarshal([]byte(ask[string](t, tab, runAxe)), &faults))
+	must(t, json.Unmarshal([]byte(ask[string](tab, t, runAxe)), &faults))
 	for _, f := range faults {
 		report := t.Errorf
 		if f.Impact != "serious" && f.Impact != "critical" {
@@ -269,7 +269,7 @@ func examine(t *testing.T, tab context.Context, l look, axe string) {
 }
 
 // shoot keeps pictures of what a person sees first, and of the whole page.
-func shoot(t *testing.T, tab context.Context, name string) {
+func shoot(tab context.Context, t *testing.T, name string) {
 	t.Helper()
 	folder := os.Getenv("HOLDFAST_SHOTS")
 	if folder == "" {
@@ -305,51 +305,51 @@ func TestPageFilters(t *testing.T) {
 	deleted := count(func(f drift.Finding) bool { return f.Kind == drift.Deleted })
 	file := writePage(t, run, o)
 	t.Run("without JavaScript", func(t *testing.T) {
-		tab, _ := openPage(t, ctx, file, look{1280, "light", false})
+		tab, _ := openPage(ctx, t, file, look{1280, "light", false})
 		for id, want := range map[string]int{
 			"show-all": 500, "show-open": n.Findings, "show-deleted": deleted, "show-excused": n.Waived + n.Ignored,
 			"show-possible": count(func(f drift.Finding) bool { return f.Certainty == drift.Possible }),
 		} {
 			must(t, chromedp.Do(tab, chromedp.Click("label:has(#"+id+")")))
-			if got := ask[int](t, tab, visible); got != want || want == 0 {
+			if got := ask[int](tab, t, visible); got != want || want == 0 {
 				t.Errorf("%s: %d findings are shown, want %d", id, got, want)
 			}
-			if empty := ask[int](t, tab, `[...document.querySelectorAll(".stack")].filter(s => s.checkVisibility() && ![...s.querySelectorAll(".finding, .note")].some(f => f.checkVisibility())).length`); empty != 0 {
+			if empty := ask[int](tab, t, `[...document.querySelectorAll(".stack")].filter(s => s.checkVisibility() && ![...s.querySelectorAll(".finding, .note")].some(f => f.checkVisibility())).length`); empty != 0 {
 				t.Errorf("%s: %d stacks with nothing to show", id, empty)
 			}
 		}
-		if ask[bool](t, tab, `document.getElementById("search").checkVisibility()`) {
+		if ask[bool](tab, t, `document.getElementById("search").checkVisibility()`) {
 			t.Error("a search is shown that can't work")
 		}
 	})
 	t.Run("by keyboard", func(t *testing.T) {
-		tab, _ := openPage(t, ctx, file, look{390, "light", true})
+		tab, _ := openPage(ctx, t, file, look{390, "light", true})
 		must(t, chromedp.Do(tab, chromedp.Focus("#show-all"), chromedp.KeyEvent(kb.ArrowRight)))
-		if got := ask[int](t, tab, visible); got != n.Findings {
+		if got := ask[int](tab, t, visible); got != n.Findings {
 			t.Errorf("%d findings are shown, want %d", got, n.Findings)
 		}
-		if outline := ask[string](t, tab, `getComputedStyle(document.querySelector("label:has(#show-open)")).outlineStyle`); outline != "solid" {
+		if outline := ask[string](tab, t, `getComputedStyle(document.querySelector("label:has(#show-open)")).outlineStyle`); outline != "solid" {
 			t.Errorf("the focus can't be seen: outline %s", outline)
 		}
 		must(t, chromedp.Do(tab, chromedp.Focus(".finding summary"), chromedp.KeyEvent(kb.Enter)))
-		if !ask[bool](t, tab, `document.querySelector(".finding").open`) {
+		if !ask[bool](tab, t, `document.querySelector(".finding").open`) {
 			t.Error("Enter does not open a finding")
 		}
 	})
 	t.Run("search", func(t *testing.T) {
-		tab, visit := openPage(t, ctx, file+"#finding-"+run.Stacks[3].Findings[0].ID, look{1280, "dark", true})
-		if !ask[bool](t, tab, `document.querySelector(":target").open`) {
+		tab, visit := openPage(ctx, t, file+"#finding-"+run.Stacks[3].Findings[0].ID, look{1280, "dark", true})
+		if !ask[bool](tab, t, `document.querySelector(":target").open`) {
 			t.Error("a link to a finding does not open it")
 		}
 		must(t, chromedp.Do(tab, chromedp.SendKeys("#query", "service_07 IAM")))
 		want := count(func(f drift.Finding) bool {
 			return strings.Contains(f.Address, "service_07") && strings.Contains(f.Address, "iam")
 		})
-		if got := ask[int](t, tab, visible); got != want {
+		if got := ask[int](tab, t, visible); got != want {
 			t.Errorf("%d findings are found, want %d", got, want)
 		}
 		must(t, chromedp.Do(tab, chromedp.SendKeys("#query", " nowhere")))
-		if !ask[bool](t, tab, `document.querySelector(".none").checkVisibility()`) {
+		if !ask[bool](tab, t, `document.querySelector(".none").checkVisibility()`) {
 			t.Error("nothing says that nothing was found")
 		}
 		if len(visit.messages) > 0 {
@@ -357,8 +357,8 @@ func TestPageFilters(t *testing.T) {
 		}
 	})
 	t.Run("print", func(t *testing.T) {
-		tab, _ := openPage(t, ctx, file, look{1280, "dark", true})
-		call(t, tab, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		tab, _ := openPage(ctx, t, file, look{1280, "dark", true})
+		call(tab, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
 		// The style for paper applies some time after it was asked for.
 		const printed = `document.querySelector(".finding:not([open]) .body").checkVisibility({contentVisibilityAuto: true})`
 		if _, err := chromedp.Run(tab, chromedp.Poll[bool](printed, chromedp.WithPollingTimeout(5*time.Second))); err != nil {

@@ -260,9 +260,9 @@ func commonLengths(from, to []string) [][]int {
 	for i := range common {
 		common[i] = make([]int, len(to)+1)
 	}
-	for i := len(from) - 1; i >= 0; i-- {
-		for j := len(to) - 1; j >= 0; j-- {
-			if from[i] == to[j] {
+	for i, a := range slices.Backward(from) {
+		for j, b := range slices.Backward(to) {
+			if a == b {
 				common[i][j] = common[i+1][j+1] + 1
 			} else {
 				common[i][j] = max(common[i+1][j], common[i][j+1])

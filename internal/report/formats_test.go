@@ -139,10 +139,10 @@ func sarifSchema(t testing.TB) *jsonschema.Schema {
 func TestSARIF(t *testing.T) {
 	t.Parallel()
 	schema := sarifSchema(t)
-	for name, make := range map[string]func() (drift.Run, report.Options){"rich": rich, "empty": empty, "fleet": func() (drift.Run, report.Options) { return fleet(500) }} {
+	for name, fill := range map[string]func() (drift.Run, report.Options){"rich": rich, "empty": empty, "fleet": func() (drift.Run, report.Options) { return fleet(500) }} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run, _ := make()
+			run, _ := fill()
 			var out bytes.Buffer
 			if err := report.SARIF(&out, run); err != nil {
 				t.Fatal(err)

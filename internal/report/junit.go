@@ -4,6 +4,7 @@ import (
 	"encoding/xml"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -113,7 +114,7 @@ func suiteOf(s drift.Stack) junitSuite {
 		suite.add(c)
 	}
 	for _, p := range s.Pending {
-		message := "code not applied yet: " + strings.Join(append(p.Actions[:len(p.Actions):len(p.Actions)], p.Paths...), " ")
+		message := "code not applied yet: " + strings.Join(slices.Concat(p.Actions, p.Paths), " ")
 		suite.add(junitCase{Name: "pending: " + clean(p.Address), Skipped: &junitOutcome{Message: clean(message)}})
 	}
 	return suite

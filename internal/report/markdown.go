@@ -244,7 +244,7 @@ func cellCode(s string) string {
 	}
 	var b strings.Builder
 	for _, r := range clean(s) {
-		if r < 0x80 && r != ' ' && !isPlain(byte(r)) {
+		if r < 0x80 && r != ' ' && !isPlain(r) {
 			fmt.Fprintf(&b, "&#%d;", r)
 			continue
 		}
@@ -253,7 +253,7 @@ func cellCode(s string) string {
 	return "<code>" + b.String() + "</code>"
 }
 
-func isPlain(c byte) bool {
+func isPlain(c rune) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 

@@ -385,7 +385,7 @@ func readMarkdown(out []byte) (n numbers, err error) {
 		switch node := node.(type) {
 		case *extast.Table:
 			tables++
-			if err := sound(node, out); err != nil {
+			if err := sound(node); err != nil {
 				return ast.WalkStop, err
 			}
 			if tables == 1 {
@@ -404,7 +404,7 @@ func readMarkdown(out []byte) (n numbers, err error) {
 }
 
 // sound sees that no cell of a table broke it.
-func sound(table *extast.Table, src []byte) error {
+func sound(table *extast.Table) error {
 	want := table.FirstChild().ChildCount()
 	for row := table.FirstChild(); row != nil; row = row.NextSibling() {
 		for cell := row.FirstChild(); cell != nil; cell = cell.NextSibling() {

@@ -171,14 +171,14 @@ func ending(e drift.Episode) string {
 		return ""
 	}
 	text := string(e.Life) + ", " + moment(e.Ended)
-	for _, p := range []struct{ before, what string }{{" by ", e.Actor}, {" (", e.Ticket}, {": ", e.Reason}} {
-		if p.what == "" {
-			continue
-		}
-		text += p.before + p.what
-		if p.before == " (" {
-			text += ")"
-		}
+	if e.Actor != "" {
+		text += " by " + e.Actor
+	}
+	if e.Ticket != "" {
+		text += " (" + e.Ticket + ")"
+	}
+	if e.Reason != "" {
+		text += ": " + e.Reason
 	}
 	return text
 }
@@ -221,7 +221,7 @@ func (s *shown) waysOut(e drift.Episode) {
 func shellWord(s string) string {
 	s = clean(s)
 	plain := func(r rune) bool {
-		return r < 0x80 && isPlain(byte(r)) || strings.ContainsRune("._-/:@%+=,", r)
+		return isPlain(r) || strings.ContainsRune("._-/:@%+=,", r)
 	}
 	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
 		return s

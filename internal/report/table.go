@@ -190,17 +190,17 @@ func (t *table) summary(s total) {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
 	}
-	line := fmt.Sprintf("%s: %s; %s in %s", count(s.Stacks, "stack"), strings.Join(parts, ", "), count(s.Findings, "finding"), count(s.Resources, "resource"))
+	rest := []string{fmt.Sprintf("%s: %s; %s in %s", count(s.Stacks, "stack"), strings.Join(parts, ", "), count(s.Findings, "finding"), count(s.Resources, "resource"))}
 	for _, p := range []struct {
 		n    int
 		what string
 	}{{s.Waived, "waived"}, {s.Ignored, "ignored"}, {s.Pending, "pending"}} {
 		if p.n > 0 {
-			line += fmt.Sprintf(", %d %s", p.n, p.what)
+			rest = append(rest, fmt.Sprintf("%d %s", p.n, p.what))
 		}
 	}
 	if s.Errors > 0 {
-		line += ", " + count(s.Errors, "error")
+		rest = append(rest, count(s.Errors, "error"))
 	}
-	t.line("%s", line)
+	t.line("%s", strings.Join(rest, ", "))
 }
