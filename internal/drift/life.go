@@ -1,7 +1,6 @@
 package drift
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -144,12 +143,11 @@ func (l Look) seen(before Episode, f Finding) Turn {
 // note is what the history keeps of a waiver.
 type note struct{ Reason, Ticket, Owner string }
 
-func waiverNote(raw json.RawMessage) note {
-	var n note
-	if json.Unmarshal(raw, &n) != nil {
-		return note{} // one that is there without being an object counts all the same
+func waiverNote(w *FindingWaiver) note {
+	if w == nil {
+		return note{}
 	}
-	return n
+	return note{w.Reason, w.Ticket, w.Owner}
 }
 
 // end is the turn of a finding that doesn't count any more, or isn't there.

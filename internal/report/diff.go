@@ -47,7 +47,7 @@ func documentDiff(c drift.Change) []value {
 		from, to := drift.ValueAt(a, path), drift.ValueAt(b, path)
 		fromJSON, _ := ctyjson.Marshal(from, from.Type())
 		toJSON, _ := ctyjson.Marshal(to, to.Type())
-		parts = append(parts, value{clean(drift.FormatPath(path)), fromJSON, toJSON})
+		parts = append(parts, value{OneLine(drift.FormatPath(path)), fromJSON, toJSON})
 	}
 	return parts
 }
@@ -119,7 +119,7 @@ func (p partView) Counted() string {
 
 // viewOf prepares a change for people.
 func viewOf(c drift.Change) changeView {
-	v := changeView{Path: clean(c.Path), Sensitive: c.Sensitive, Replaces: c.RequiresReplace}
+	v := changeView{Path: OneLine(c.Path), Sensitive: c.Sensitive, Replaces: c.RequiresReplace}
 	if c.Sensitive {
 		return v
 	}
@@ -178,7 +178,7 @@ func linesOf(raw json.RawMessage) []string {
 	}
 	lines := strings.Split(strings.TrimSuffix(text, "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = clean(strings.TrimSuffix(line, comma))
+		lines[i] = OneLine(strings.TrimSuffix(line, comma))
 	}
 	return lines
 }

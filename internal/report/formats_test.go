@@ -32,7 +32,7 @@ func rich() (drift.Run, report.Options) {
 		finding("aws_autoscaling_group.web", drift.Modified, drift.Change{Path: "desired_capacity", Expected: raw("2"), Actual: raw("5")}),
 	)
 	waived, ignored := &s.Findings[6], &s.Findings[7]
-	waived.Status, waived.Waiver = drift.Waived, raw(`{"reason":"Support needs SSH until the migration is over","owner":"platform","until":"2026-12-01"}`)
+	waived.Status, waived.Waiver = drift.Waived, &drift.FindingWaiver{ID: "W-12", State: drift.WaiverActive, Reason: "Support needs SSH until the migration is over", Owner: "platform", Ticket: "OPS-7", Until: "2026-12-01"}
 	ignored.Status, ignored.IgnoreReason = drift.Ignored, "Scaled by the autoscaler"
 	s.Settle(false)
 	run.Summary = drift.Summarize(run.Stacks)

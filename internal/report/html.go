@@ -94,7 +94,7 @@ func pageOf(run drift.Run, o Options) pageView {
 	t := totalOf(run)
 	v := pageView{
 		Policy: policy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript), //nolint:gosec // both are ours, embedded
-		Environment: clean(o.Environment), Headline: headline(t), Tone: tone(t), Version: clean(run.Tool.Version),
+		Environment: OneLine(o.Environment), Headline: headline(t), Tone: tone(t), Version: OneLine(run.Tool.Version),
 		Finished: run.FinishedAt.UTC(), Took: took(run.FinishedAt.Sub(run.StartedAt)), Total: t, Bar: bar(t), Trend: trendOf(o.Trend),
 	}
 	all := t.Findings + t.Waived + t.Ignored
@@ -174,19 +174,19 @@ func (s stackView) HasDetails() bool {
 
 // cleaned is a stack whose lists can be shown.
 func cleaned(s drift.Stack) drift.Stack {
-	s.EngineReason = clean(s.EngineReason)
+	s.EngineReason = OneLine(s.EngineReason)
 	s.Errors = mapped(s.Errors, func(e drift.Error) drift.Error {
-		return drift.Error{Address: clean(e.Address), Code: clean(e.Code), Message: clean(e.Message)}
+		return drift.Error{Address: OneLine(e.Address), Code: OneLine(e.Code), Message: OneLine(e.Message)}
 	})
 	s.Integrity = mapped(s.Integrity, func(i drift.Integrity) drift.Integrity {
-		i.Address, i.Message = clean(i.Address), clean(i.Message)
+		i.Address, i.Message = OneLine(i.Address), OneLine(i.Message)
 		return i
 	})
 	s.Pending = mapped(s.Pending, func(p drift.Pending) drift.Pending {
-		return drift.Pending{Address: clean(p.Address), Actions: mapped(p.Actions, clean), Paths: mapped(p.Paths, clean)}
+		return drift.Pending{Address: OneLine(p.Address), Actions: mapped(p.Actions, OneLine), Paths: mapped(p.Paths, OneLine)}
 	})
 	paths := func(p drift.Paths) drift.Paths {
-		return drift.Paths{Address: clean(p.Address), Paths: mapped(p.Paths, clean)}
+		return drift.Paths{Address: OneLine(p.Address), Paths: mapped(p.Paths, OneLine)}
 	}
 	s.Adopted, s.Observed = mapped(s.Adopted, paths), mapped(s.Observed, paths)
 	return s
@@ -202,10 +202,10 @@ func mapped[T any](list []T, f func(T) T) []T {
 
 func viewOfFinding(f drift.Finding, anchor string, history map[string]drift.Episode, unfold bool) findingView {
 	v := findingView{
-		Finding: f, Anchor: anchor, Address: clean(f.Address), Place: place(f.Source), Cause: causeText(f), Waiver: waiverText(f), WaiverLabel: waiverLabel(f), Doubt: clean(f.Doubt),
+		Finding: f, Anchor: anchor, Address: OneLine(f.Address), Place: place(f.Source), Cause: causeText(f), Waiver: waiverText(f), WaiverLabel: waiverLabel(f), Doubt: OneLine(f.Doubt),
 		Unfold: unfold,
 	}
-	v.ID, v.Provider = clean(f.ID), clean(f.Provider)
+	v.ID, v.Provider = OneLine(f.ID), OneLine(f.Provider)
 	var paths []string
 	for _, c := range f.Changes {
 		view := viewOf(c)

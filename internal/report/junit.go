@@ -93,7 +93,7 @@ func suiteOf(s drift.Stack) junitSuite {
 		Properties: []junitProperty{
 			{"stack", s.ID},
 			{"status", string(s.Status)},
-			{"engine", clean(s.Engine)},
+			{"engine", OneLine(s.Engine)},
 			{"resources", strconv.Itoa(resources(s))},
 		},
 	}
@@ -102,36 +102,36 @@ func suiteOf(s drift.Stack) junitSuite {
 		suite.add(caseOf(f))
 	}
 	for _, e := range s.Errors {
-		suite.add(junitCase{Name: "not checked: " + or(e.Address, "the stack"), Error: &junitOutcome{Message: clean(e.Message), Type: clean(e.Code)}})
+		suite.add(junitCase{Name: "not checked: " + or(e.Address, "the stack"), Error: &junitOutcome{Message: OneLine(e.Message), Type: OneLine(e.Code)}})
 	}
 	for _, fault := range s.Integrity {
 		c := junitCase{Name: "state: " + or(fault.Address, fault.Code)}
 		if fault.Severity == drift.SeverityError {
-			c.Error = &junitOutcome{Message: clean(fault.Message), Type: "integrity"}
+			c.Error = &junitOutcome{Message: OneLine(fault.Message), Type: "integrity"}
 		} else {
-			c.Skipped = &junitOutcome{Message: clean(fault.Message)}
+			c.Skipped = &junitOutcome{Message: OneLine(fault.Message)}
 		}
 		suite.add(c)
 	}
 	for _, p := range s.Pending {
 		message := "code not applied yet: " + strings.Join(slices.Concat(p.Actions, p.Paths), " ")
-		suite.add(junitCase{Name: "pending: " + clean(p.Address), Skipped: &junitOutcome{Message: clean(message)}})
+		suite.add(junitCase{Name: "pending: " + OneLine(p.Address), Skipped: &junitOutcome{Message: OneLine(message)}})
 	}
 	return suite
 }
 
 func or(address, otherwise string) string {
 	if address == "" {
-		return clean(otherwise)
+		return OneLine(otherwise)
 	}
-	return clean(address)
+	return OneLine(address)
 }
 
 // caseOf is the test of a finding: it fails if the finding counts.
 func caseOf(f drift.Finding) junitCase {
-	c := junitCase{Name: "drift: " + clean(f.Address)}
+	c := junitCase{Name: "drift: " + OneLine(f.Address)}
 	if f.Source != nil {
-		c.File, c.Line = clean(f.Source.File), f.Source.Line
+		c.File, c.Line = OneLine(f.Source.File), f.Source.Line
 	}
 	if !f.Counts() {
 		c.Skipped = &junitOutcome{Message: strings.TrimSuffix(fmt.Sprintf("%s: %s", f.Status, waiverText(f)), ": ")}
@@ -139,9 +139,9 @@ func caseOf(f drift.Finding) junitCase {
 	}
 	message := string(f.Kind)
 	if f.Certainty == drift.Possible {
-		message += ", possible: " + clean(f.Doubt)
+		message += ", possible: " + OneLine(f.Doubt)
 	}
-	c.Failure = &junitOutcome{Message: message, Type: string(f.Kind), Text: diffText(f) + "finding " + clean(f.ID) + "\n"}
+	c.Failure = &junitOutcome{Message: message, Type: string(f.Kind), Text: diffText(f) + "finding " + OneLine(f.ID) + "\n"}
 	return c
 }
 

@@ -137,7 +137,7 @@ func (m *markdown) finding(f drift.Finding) {
 	}
 	// A line of HTML, as <summary> has to be: what comes from the outside is
 	// escaped as such.
-	fmt.Fprintf(&b, "<details><summary><code>%s</code> %s</summary>\n\n", html.EscapeString(clean(f.Address)), html.EscapeString(state))
+	fmt.Fprintf(&b, "<details><summary><code>%s</code> %s</summary>\n\n", html.EscapeString(OneLine(f.Address)), html.EscapeString(state))
 	for _, fact := range m.facts(f) {
 		fmt.Fprintf(&b, "- %s: %s\n", fact.label, codeSpan(fact.text))
 	}
@@ -171,7 +171,7 @@ func place(p *drift.Position) string {
 	if p == nil {
 		return ""
 	}
-	return fmt.Sprintf("%s:%d", clean(p.File), p.Line)
+	return fmt.Sprintf("%s:%d", OneLine(p.File), p.Line)
 }
 
 // diffText is a finding's diff as plain text: a line with the path, then what
@@ -228,7 +228,7 @@ func fenced(text string) string {
 // codeSpan is text on one line as code that it can't end.
 // https://spec.commonmark.org/0.31.2/#code-spans
 func codeSpan(s string) string {
-	s = cmp.Or(strings.TrimSpace(clean(s)), "-")
+	s = cmp.Or(strings.TrimSpace(OneLine(s)), "-")
 	ticks := strings.Repeat("`", longestRun(s, '`')+1)
 	if len(ticks) > 1 {
 		return ticks + " " + s + " " + ticks
@@ -243,7 +243,7 @@ func cellCode(s string) string {
 		return codeSpan(s)
 	}
 	var b strings.Builder
-	for _, r := range clean(s) {
+	for _, r := range OneLine(s) {
 		if r < 0x80 && r != ' ' && !isPlain(r) {
 			fmt.Fprintf(&b, "&#%d;", r)
 			continue

@@ -94,7 +94,12 @@ func anyFinding(t *rapid.T) drift.Finding {
 		Doubt:        hostileText(t, "doubt"),
 		IgnoreReason: hostileText(t, "reason"),
 		Cause:        asJSON(map[string]string{"summary": hostileText(t, "cause")}),
-		Waiver:       asJSON(map[string]string{"reason": hostileText(t, "waiver"), "owner": hostileText(t, "owner")}),
+	}
+	if rapid.Bool().Draw(t, "has a waiver") {
+		f.Waiver = &drift.FindingWaiver{
+			ID: hostileText(t, "waiver"), State: rapid.SampledFrom([]drift.WaiverState{drift.WaiverActive, drift.WaiverEnded}).Draw(t, "state"),
+			Reason: hostileText(t, "reason"), Owner: hostileText(t, "owner"), Ticket: hostileText(t, "ticket"), Until: hostileText(t, "until"),
+		}
 	}
 	if rapid.Bool().Draw(t, "placed") {
 		f.Source = &drift.Position{File: hostileAddress(t, "file"), Line: rapid.IntRange(1, 999).Draw(t, "line")}

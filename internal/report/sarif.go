@@ -159,14 +159,14 @@ var sarifNotices = []sarifRule{
 // known there.
 func SARIF(w io.Writer, run drift.Run) error {
 	out := sarifRun{
-		Tool:        sarifTool{sarifDriver{"Holdfast", clean(run.Tool.Version), sarifRules, sarifNotices}},
+		Tool:        sarifTool{sarifDriver{"Holdfast", OneLine(run.Tool.Version), sarifRules, sarifNotices}},
 		Results:     []sarifResult{},
 		ColumnKind:  "unicodeCodePoints",
 		Properties:  sarifRunBag{Summary: drift.Summarize(run.Stacks), Stacks: []sarifStack{}},
 		Invocations: []sarifInvocation{invocationOf(run)},
 	}
 	for _, s := range run.Stacks {
-		out.Properties.Stacks = append(out.Properties.Stacks, sarifStack{drift.StackRef{ID: clean(s.ID), Path: clean(s.Path), Workspace: clean(s.Workspace), Name: clean(s.Name)}, s.Status})
+		out.Properties.Stacks = append(out.Properties.Stacks, sarifStack{drift.StackRef{ID: OneLine(s.ID), Path: OneLine(s.Path), Workspace: OneLine(s.Workspace), Name: OneLine(s.Name)}, s.Status})
 		for _, f := range s.Findings {
 			out.Results = append(out.Results, resultOf(s, f))
 		}
@@ -214,8 +214,8 @@ func resultOf(s drift.Stack, f drift.Finding) sarifResult {
 		Level: "error", Locations: []sarifLocation{locationOf(s, f.Address, f.Source)}, Message: messageOf(resultText(s, f)...),
 		// GitHub recognises an alert again by primaryLocationLineHash alone, which
 		// would otherwise change with the lines around the block.
-		Fingerprints: map[string]string{"holdfastFinding/v1": clean(f.ID), "primaryLocationLineHash": clean(f.ID) + ":1"},
-		Properties:   sarifResultBag{clean(s.ID), clean(f.ID), f.Status, f.Certainty},
+		Fingerprints: map[string]string{"holdfastFinding/v1": OneLine(f.ID), "primaryLocationLineHash": OneLine(f.ID) + ":1"},
+		Properties:   sarifResultBag{OneLine(s.ID), OneLine(f.ID), f.Status, f.Certainty},
 	}
 	if f.Kind == drift.Deleted {
 		r.RuleIndex = 1
@@ -234,9 +234,9 @@ func resultOf(s drift.Stack, f drift.Finding) sarifResult {
 // resultText says what has drifted, and how, where that is short.
 func resultText(s drift.Stack, f drift.Finding) []string {
 	const most = 20
-	lines := []string{fmt.Sprintf("%s in %s was changed outside the code:", clean(f.Address), stackName(s))}
+	lines := []string{fmt.Sprintf("%s in %s was changed outside the code:", OneLine(f.Address), stackName(s))}
 	if f.Kind == drift.Deleted {
-		lines = []string{fmt.Sprintf("%s in %s was deleted outside the code.", clean(f.Address), stackName(s))}
+		lines = []string{fmt.Sprintf("%s in %s was deleted outside the code.", OneLine(f.Address), stackName(s))}
 	}
 	for i, c := range f.Changes {
 		if i == most {
@@ -264,7 +264,7 @@ var placeholder = regexp.MustCompile(`\{(\d+)\}`)
 // messageOf makes lines of text a SARIF message: it holds neither links nor
 // placeholders (sections 3.11.5 and 3.11.6).
 func messageOf(lines ...string) sarifText {
-	text := strings.ReplaceAll(strings.Join(mapped(lines, clean), "\n"), "](", "] (")
+	text := strings.ReplaceAll(strings.Join(mapped(lines, OneLine), "\n"), "](", "] (")
 	return sarifText{placeholder.ReplaceAllString(text, "{{$1}}")}
 }
 
@@ -278,14 +278,14 @@ func locationOf(s drift.Stack, address string, at *drift.Position) sarifLocation
 		l.Physical.Artifact.URI = folder(s.Path)
 	}
 	if address != "" {
-		l.Logical = []sarifLogical{{clean(address), "resource"}}
+		l.Logical = []sarifLogical{{OneLine(address), "resource"}}
 	}
 	return l
 }
 
 // reference is a file's path as a relative reference.
 func reference(path string) string {
-	u := url.URL{Path: strings.ReplaceAll(clean(path), `\`, "/")}
+	u := url.URL{Path: strings.ReplaceAll(OneLine(path), `\`, "/")}
 	return u.String()
 }
 

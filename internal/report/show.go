@@ -53,8 +53,8 @@ func (s *shown) head(e drift.Episode) {
 	if f.Kind == drift.Deleted {
 		kind = s.paint(red, string(f.Kind))
 	}
-	s.line("%s  %s  %s  %s", s.paint(bold, clean(f.Address)), kind, e.Life, s.paint(faint, clean(f.ID)))
-	where := "in " + clean(e.Stack.String())
+	s.line("%s  %s  %s  %s", s.paint(bold, OneLine(f.Address)), kind, e.Life, s.paint(faint, OneLine(f.ID)))
+	where := "in " + OneLine(e.Stack.String())
 	if f.Source != nil {
 		where += ", declared at " + place(f.Source)
 	}
@@ -118,7 +118,7 @@ func (s *shown) lines(lines []lineView) {
 
 func (s *shown) fact(f fact) {
 	if f.text != "" {
-		s.line("%s  %s", s.paint(bold, fmt.Sprintf("%-9s", f.label)), clean(f.text))
+		s.line("%s  %s", s.paint(bold, fmt.Sprintf("%-9s", f.label)), OneLine(f.text))
 	}
 }
 
@@ -219,7 +219,7 @@ func (s *shown) waysOut(e drift.Episode) {
 
 // shellWord is text as one word of a shell's command line.
 func shellWord(s string) string {
-	s = clean(s)
+	s = OneLine(s)
 	plain := func(r rune) bool {
 		return isPlain(r) || strings.ContainsRune("._-/:@%+=,", r)
 	}
@@ -231,5 +231,5 @@ func shellWord(s string) string {
 
 // Candidate is an episode on one line, to be chosen by its id.
 func Candidate(e drift.Episode) string {
-	return fmt.Sprintf("%s  %s  %s, %s, in %s", clean(e.Finding.ID), clean(e.Finding.Address), e.Finding.Kind, e.Life, clean(e.Stack.String()))
+	return fmt.Sprintf("%s  %s  %s, %s, in %s", OneLine(e.Finding.ID), OneLine(e.Finding.Address), e.Finding.Kind, e.Life, OneLine(e.Stack.String()))
 }

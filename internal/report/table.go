@@ -103,7 +103,7 @@ func (t *table) note(sign string, style lipgloss.Style, address, text string) {
 	if address != "" {
 		text = address + ": " + text
 	}
-	t.line("  %s %s", t.paint(style, sign), clean(text))
+	t.line("  %s %s", t.paint(style, sign), OneLine(text))
 }
 
 func (t *table) finding(f drift.Finding) {
@@ -116,12 +116,15 @@ func (t *table) finding(f drift.Finding) {
 		what += "  " + string(f.Status)
 	}
 	if f.IgnoreReason != "" {
-		what += ": " + clean(f.IgnoreReason)
+		what += ": " + OneLine(f.IgnoreReason)
 	}
 	if f.Certainty == drift.Possible {
 		what += "  possible"
 	}
-	t.line("  %s %s%s  %s", sign, t.paint(bold, clean(f.Address)), what, t.paint(faint, f.ID))
+	if f.Waiver != nil && f.Waiver.State == drift.WaiverActive {
+		what += fmt.Sprintf(" by %s until %s: %s", OneLine(f.Waiver.ID), OneLine(f.Waiver.Until), OneLine(f.Waiver.Reason))
+	}
+	t.line("  %s %s%s  %s", sign, t.paint(bold, OneLine(f.Address)), what, t.paint(faint, f.ID))
 	width := 0
 	for _, c := range f.Changes {
 		width = max(width, utf8.RuneCountInString(c.Path))
@@ -129,23 +132,26 @@ func (t *table) finding(f drift.Finding) {
 	for _, c := range f.Changes {
 		t.change(c, min(width, 40))
 	}
+	if f.Waiver != nil && f.Waiver.State == drift.WaiverEnded {
+		t.line("      %s", t.paint(yellow, fmt.Sprintf("its waiver %s (%s) ended on %s", OneLine(f.Waiver.ID), OneLine(f.Waiver.Owner), OneLine(f.Waiver.Until))))
+	}
 	if f.Doubt != "" {
-		t.line("      %s", t.paint(yellow, clean(f.Doubt)))
+		t.line("      %s", t.paint(yellow, OneLine(f.Doubt)))
 	}
 }
 
 func (t *table) change(c drift.Change, width int) {
 	const indent = 6
 	if c.Sensitive {
-		t.line("%*s%-*s  (sensitive)%s", indent, "", width, clean(c.Path), t.replaces(c))
+		t.line("%*s%-*s  (sensitive)%s", indent, "", width, OneLine(c.Path), t.replaces(c))
 		return
 	}
 	parts := documentDiff(c)
 	if parts == nil {
-		t.values(indent, width, value{clean(c.Path), c.Expected, c.Actual}, t.replaces(c))
+		t.values(indent, width, value{OneLine(c.Path), c.Expected, c.Actual}, t.replaces(c))
 		return
 	}
-	t.line("%*s%s%s", indent, "", clean(c.Path), t.replaces(c))
+	t.line("%*s%s%s", indent, "", OneLine(c.Path), t.replaces(c))
 	for _, part := range parts {
 		t.values(indent+2, 0, part, "")
 	}

@@ -10,11 +10,11 @@ import (
 	"holdfast/internal/drift"
 )
 
-// clean makes text from the outside harmless in every format: one line, valid
+// OneLine makes text from the outside harmless in every format: one line, valid
 // UTF-8, no control of a terminal, and nothing that turns the direction of
 // writing around, which would let text look like what it is not. What is taken
 // out leaves a mark.
-func clean(s string) string {
+func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case r == '\n', r == '\t':
@@ -54,7 +54,7 @@ func show(raw json.RawMessage) string {
 	if isNothing(raw) {
 		return nothing
 	}
-	return clean(string(plain(raw)))
+	return OneLine(string(plain(raw)))
 }
 
 // plain is a JSON value without the escapes that encoders add for HTML.
@@ -78,7 +78,7 @@ func plain(raw json.RawMessage) []byte {
 }
 
 // stackName is a stack as people are shown it.
-func stackName(s drift.Stack) string { return clean(s.Ref().String()) }
+func stackName(s drift.Stack) string { return OneLine(s.Ref().String()) }
 
 // causeText says who or what changed a resource, "" where that is not known.
 func causeText(f drift.Finding) string {
@@ -88,33 +88,26 @@ func causeText(f drift.Finding) string {
 	if json.Unmarshal(f.Cause, &cause) != nil {
 		return ""
 	}
-	return clean(cause.Summary)
+	return OneLine(cause.Summary)
 }
 
-// waiverText says why a finding doesn't count, "" where nothing says that.
+// waiverText says why a finding doesn't count, or why it counts again; "" where
+// there is nothing of the kind.
 func waiverText(f drift.Finding) string {
-	var waiver struct {
-		Summary string `json:"summary"`
-		Reason  string `json:"reason"`
-		Owner   string `json:"owner"`
-		Until   string `json:"until"`
-	}
-	if f.Status == drift.Ignored {
-		return clean(f.IgnoreReason)
-	}
-	if json.Unmarshal(f.Waiver, &waiver) != nil {
+	switch w := f.Waiver; {
+	case f.Status == drift.Ignored:
+		return OneLine(f.IgnoreReason)
+	case w == nil:
 		return ""
-	}
-	if waiver.Summary != "" {
-		return clean(waiver.Summary)
-	}
-	parts := []string{}
-	for _, p := range []struct{ before, text string }{{"", waiver.Reason}, {"owner ", waiver.Owner}, {"until ", waiver.Until}} {
-		if p.text != "" {
-			parts = append(parts, p.before+p.text)
+	case w.State == drift.WaiverEnded:
+		return OneLine(fmt.Sprintf("%s ended on %s: %s, owner %s", w.ID, w.Until, w.Reason, w.Owner))
+	default:
+		text := fmt.Sprintf("%s until %s: %s, owner %s", w.ID, w.Until, w.Reason, w.Owner)
+		if w.Ticket != "" {
+			text += ", " + w.Ticket
 		}
+		return OneLine(text)
 	}
-	return clean(strings.Join(parts, ", "))
 }
 
 // waiverLabel names what waiverText tells.
