@@ -32,7 +32,7 @@ GO_TEST_FLAGS ?= -count=1 -p=2 -parallel=6 -timeout=30m
 
 # Packages that share data between goroutines or are pure: quick enough for the
 # race detector, without the tests that run Terraform. It needs a C compiler.
-RACE_PACKAGES ?= ./internal/drift/... ./internal/config/... ./internal/state/... ./internal/report/... ./internal/stack/... ./internal/provider/...
+RACE_PACKAGES ?= ./internal/drift/... ./internal/store/... ./internal/config/... ./internal/state/... ./internal/report/... ./internal/stack/... ./internal/provider/...
 
 # How long `make fuzz` spends on each fuzz target.
 FUZZTIME ?= 10s
@@ -122,6 +122,10 @@ FLEET_FLAGS ?=
 .PHONY: bench-fleet
 bench-fleet: setup build ## measure 1 to 1,000 stacks beside plans, into docs/benchmarks-fleet.md
 	@$(WITH_LAB) $(GO) run ./internal/lab/bench -fleet -out docs/benchmarks-fleet.md $(FLEET_FLAGS)
+
+.PHONY: bench-store
+bench-store: ## measure saving a run of 1,000 stacks into the history, against its bar
+	$(GO) test -run='^$$' -bench=SaveRun -benchtime=3x ./internal/store
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)

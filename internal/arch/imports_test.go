@@ -63,6 +63,9 @@ var outside = map[string]string{
 	"github.com/spf13/cobra":         "internal/cli",
 	"github.com/spf13/pflag":         "internal/cli",
 	"github.com/Azure":               "internal/state",
+	"github.com/pressly/goose":       "internal/store",
+	"github.com/jackc/pgx":           "internal/store",
+	"modernc.org/sqlite":             "internal/store",
 }
 
 // never are pairs of which the first must not reach the second, over any number

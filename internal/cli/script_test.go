@@ -24,9 +24,14 @@ func TestMain(m *testing.M) {
 
 func TestScripts(t *testing.T) {
 	t.Parallel()
-	schema, err := filepath.Abs(filepath.Join("..", "..", "docs", "result.schema.json"))
+	docs, err := filepath.Abs(filepath.Join("..", "..", "docs"))
 	if err != nil {
 		t.Fatal(err)
+	}
+	validates := func(schema string) func(*testscript.TestScript, bool, []string) {
+		return func(ts *testscript.TestScript, neg bool, args []string) {
+			valid(ts, neg, filepath.Join(docs, schema), args)
+		}
 	}
 	testscript.Run(t, testscript.Params{
 		Dir: filepath.Join("testdata", "script"), UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
@@ -36,8 +41,10 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exitcode": exitCode,
-			"valid":    func(ts *testscript.TestScript, neg bool, args []string) { valid(ts, neg, schema, args) },
+			"exitcode":     exitCode,
+			"valid":        validates("result.schema.json"),
+			"validhistory": validates("history.schema.json"),
+			"remember":     remember,
 		},
 	})
 }
@@ -60,7 +67,7 @@ func exitCode(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// valid holds a file against the schema of results: valid result.json.
+// valid holds a file against a schema: valid result.json.
 func valid(ts *testscript.TestScript, neg bool, schema string, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: valid FILE")

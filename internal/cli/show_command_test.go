@@ -13,8 +13,8 @@ import (
 	"holdfast/internal/store"
 )
 
-// remembered makes a history with two findings in it.
-func remembered(t *testing.T) string {
+// withHistory makes a history with two findings in it.
+func withHistory(t *testing.T) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "history.db")
 	s, err := store.Open(t.Context(), file)
@@ -47,7 +47,7 @@ func remembered(t *testing.T) string {
 
 func TestShowCommand(t *testing.T) {
 	t.Parallel()
-	file := remembered(t)
+	file := withHistory(t)
 	id := drift.FindingID("l", `aws_x.y["b"]`, drift.Modified)
 	for name, c := range map[string]struct {
 		args []string

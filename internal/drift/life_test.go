@@ -43,10 +43,17 @@ func lookAt(n int, stack drift.Stack) drift.Look {
 
 func with(findings ...drift.Finding) drift.Stack { return drift.Stack{Findings: findings} }
 
-// follow applies looks one after the other.
+// follow applies looks one after the other, as a store does.
 func follow(looks ...drift.Look) (episodes []drift.Episode, events []drift.Event, open int) {
 	var known []drift.Episode
+	var whole time.Time
 	for _, l := range looks {
+		if l.Whole.IsZero() {
+			l.Whole = whole
+		}
+		if l.Stack.WholeLook() && l.At.After(whole) {
+			whole = l.At
+		}
 		for _, turn := range l.Follow(latest(known)) {
 			at := slices.IndexFunc(known, func(e drift.Episode) bool { return e.ID() == turn.Episode.ID() })
 			if at < 0 {
@@ -257,29 +264,20 @@ func proved(e drift.Episode, looks []drift.Look) bool {
 	return slices.ContainsFunc(looks, func(l drift.Look) bool { return l.At.Equal(e.Ended) && says(l, e.Finding.Address) == "gone" })
 }
 
-// goneAfter reports whether a look later than any that saw it shows it gone.
+// goneAfter reports whether a look later than any that saw it shows it gone, and
+// should have ended the episode: it came after the one that began it, or was a
+// look at all of the stack.
 func goneAfter(e drift.Episode, looks []drift.Look) bool {
-	var last, gone time.Time
-	for _, l := range looks {
-		switch what := says(l, e.Finding.Address); {
-		case what == "there" && l.At.After(last):
-			last = l.At
-		case what == "gone" && l.At.After(gone):
-			gone = l.At
-		}
-	}
-	// One that came before the episode was known could not end it.
-	return gone.After(last) && gone.After(e.LastSeen) && lastOf(looks, gone) > firstOf(looks, e.LastRun)
-}
-
-func lastOf(looks []drift.Look, at time.Time) int {
-	n := -1
+	begun := firstOf(looks, e.FirstRun)
 	for i, l := range looks {
-		if l.At.Equal(at) {
-			n = i
+		later := func(other drift.Look) bool {
+			return says(other, e.Finding.Address) == "there" && !other.At.Before(l.At)
+		}
+		if says(l, e.Finding.Address) == "gone" && !slices.ContainsFunc(looks, later) && (i > begun || l.Stack.WholeLook()) {
+			return true
 		}
 	}
-	return n
+	return false
 }
 
 func firstOf(looks []drift.Look, run string) int {

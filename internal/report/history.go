@@ -43,14 +43,9 @@ func eventRows(events []drift.Event) [][]string {
 	several := slices.ContainsFunc(events, func(e drift.Event) bool { return e.Stack.ID != events[0].Stack.ID })
 	var rows [][]string
 	for _, e := range events {
-		detail := e.Detail
-		for _, more := range []string{e.Reason, e.Ticket, e.Actor} {
-			if more != "" {
-				detail += "; " + more
-			}
-		}
+		said := slices.DeleteFunc([]string{e.Detail, e.Reason, e.Ticket, e.Actor}, func(s string) bool { return s == "" })
 		rows = append(rows, []string{
-			e.At.UTC().Format("2006-01-02 15:04"), within(e.Stack, e.Address, several), string(e.Kind), detail,
+			e.At.UTC().Format("2006-01-02 15:04"), within(e.Stack, e.Address, several), string(e.Kind), strings.Join(said, "; "),
 			drift.Episode{Number: e.Episode, Finding: drift.Finding{ID: e.Finding}}.ID(),
 		})
 	}

@@ -165,7 +165,7 @@ func latestEpisodes(ctx context.Context, tx *sql.Tx, stackID string) ([]drift.Ep
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 	var list []drift.Episode
 	for rows.Next() {
 		e, err := document[drift.Episode](rows)
@@ -178,7 +178,7 @@ func latestEpisodes(ctx context.Context, tx *sql.Tx, stackID string) ([]drift.Ep
 }
 
 // writer writes episodes and events in a transaction. Events of one time keep
-// the order in which they are written.
+// the order in which they are written, by the clocks of who writes them.
 type writer struct {
 	tx     *sql.Tx
 	prefix string
@@ -186,7 +186,7 @@ type writer struct {
 }
 
 func newWriter(tx *sql.Tx, at time.Time) *writer {
-	return &writer{tx: tx, prefix: fmt.Sprintf("%012x", at.UnixMilli()) + "-" + random(5)}
+	return &writer{tx: tx, prefix: fmt.Sprintf("%012x-%016x-%s", at.UnixMilli(), time.Now().UnixNano(), random(3))}
 }
 
 func (w *writer) turn(ctx context.Context, turn drift.Turn) error {

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,17 +66,38 @@ func (s *Store) failed(what string, err error) error {
 	return fmt.Errorf("the history in %s: %s: %w; %s", s.place, what, s.scrub(err), s.help)
 }
 
-// scrub takes secrets out of an error. What held one is not kept inside it.
+// scrub takes secrets out of an error, and puts it on one line. What held a
+// secret is not kept inside it.
 func (s *Store) scrub(err error) error {
-	text := err.Error()
+	text, hidden := err.Error(), false
 	for _, secret := range s.secrets {
+		hidden = hidden || strings.Contains(text, secret)
 		text = strings.ReplaceAll(text, secret, "(hidden)")
 	}
-	if text != err.Error() {
+	var lines []string
+	for line := range strings.Lines(text) {
+		if line = strings.TrimSpace(line); line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
+		}
+	}
+	text = strings.Join(lines, " ")
+	switch {
+	case hidden:
 		return errors.New(text)
+	case text != err.Error():
+		return &rewordedError{text, err}
 	}
 	return err
 }
+
+// rewordedError is an error with another text.
+type rewordedError struct {
+	text string
+	err  error
+}
+
+func (e *rewordedError) Error() string { return e.text }
+func (e *rewordedError) Unwrap() error { return e.err }
 
 // inTransaction does what f does in one short transaction, or nothing.
 func (s *Store) inTransaction(ctx context.Context, what string, f func(*sql.Tx) error) error {
@@ -102,7 +124,7 @@ func each[T any](ctx context.Context, s *Store, what string, scan func(*sql.Rows
 			yield(none, s.failed(what, err))
 			return
 		}
-		defer rows.Close()
+		defer func() { _ = rows.Close() }() // rows.Err says what went wrong
 		for rows.Next() {
 			value, err := scan(rows)
 			if err != nil {
