@@ -46,9 +46,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: ## get what tests, demo and benchmark need: Terraform, the AWS provider, moto, Azurite
+setup: ## get what tests, demo and benchmark need: Terraform, the AWS provider, moto, Azurite, axe-core
 	@scripts/setup
 	@scripts/setup-azurite
+	@scripts/setup-axe
 
 .PHONY: build
 build: ## build bin/holdfast

@@ -77,6 +77,7 @@ var never = map[string][]string{
 		lab, "github.com/hashicorp/terraform-plugin-go",
 		// Servers and clients that tests alone use, with all that they bring along.
 		"github.com/fsouza/fake-gcs-server", "cloud.google.com/go/storage", "github.com/hashicorp/go-tfe",
+		"github.com/chromedp", "github.com/yuin/goldmark",
 	},
 }
 

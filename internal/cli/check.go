@@ -2,11 +2,12 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -42,8 +43,11 @@ const checkExamples = `  # the root module in the current folder, or all of a re
   # all states of production in a bucket, with no code at hand
   holdfast check --state 's3://acme-states/prod/**/*.tfstate'
 
-  # for programs, and a table for people
-  holdfast check infrastructure -o json=drift.json`
+  # for programs, a page to look at, and a table for people
+  holdfast check infrastructure -o json=drift.json -o html=drift.html
+
+  # in GitHub Actions: the step's summary, and alerts at the lines of the code
+  holdfast check --format markdown -o sarif=drift.sarif >> "$GITHUB_STEP_SUMMARY"`
 
 // exitCodes is part of every help text of a command that has them.
 const exitCodes = `
@@ -71,7 +75,7 @@ func (p *program) check() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.SortFlags = false
-	flags.StringVar(&f.format, "format", "table", "output format: table or json")
+	flags.StringVar(&f.format, "format", "table", "output format: "+strings.Join(report.Formats(), ", "))
 	flags.StringArrayVarP(&f.outputs, "output", "o", nil, "write to `[FORMAT=]FILE` as well; may be repeated")
 	stackFlags(flags, &f.CheckOptions)
 	flags.StringVar(&f.Engine, "engine", "", "how to find the verdict: auto, direct or plan (default auto)")
@@ -144,13 +148,28 @@ func (p *program) runCheck(cmd *cobra.Command, f *checkFlags, args []string) err
 	if cmd.Context().Err() != nil {
 		return nil //nolint:nilerr // half a result is none, and Main says why there is none
 	}
+	o := f.reportOptions(cmd.Context(), outputs)
 	for _, out := range outputs {
-		if err := out.write(p, f, run); err != nil {
+		if err := out.write(p, f, run, o); err != nil {
 			return err
 		}
 	}
 	p.done = true
 	return nil
+}
+
+// reportOptions are what the history adds to a report, where that shows it. A
+// history that can't be read costs the report that alone.
+func (f *checkFlags) reportOptions(ctx context.Context, outputs []target) report.Options {
+	shows := func(t target) bool { return t.format == "html" || t.format == "markdown" }
+	if f.NoHistory || !slices.ContainsFunc(outputs, shows) {
+		return report.Options{}
+	}
+	r, err := app.Remember(ctx, app.HistoryOptions{Config: f.Config, Store: f.Store})
+	if err != nil {
+		f.Warn(err)
+	}
+	return report.Options{Trend: r.Trend, History: r.Open}
 }
 
 // target is a format and where it goes; no file means standard output.
@@ -166,29 +185,24 @@ func (f *checkFlags) targets() ([]target, error) {
 		targets = append(targets, target{format, file})
 	}
 	for _, t := range targets {
-		if t.format != "table" && t.format != "json" {
-			return nil, fmt.Errorf("format %q: this version writes table and json", t.format)
+		if err := report.UnknownFormat(t.format); err != nil {
+			return nil, err
 		}
 	}
 	return targets, nil
 }
 
-func (t target) write(p *program, f *checkFlags, run drift.Run) error {
+func (t target) write(p *program, f *checkFlags, run drift.Run, o report.Options) error {
 	if t.file == "" {
-		return t.render(p.stdout, p.tableOptions(f), run)
+		o.Table = p.tableOptions(f)
+		return report.Write(p.stdout, t.format, run, o)
 	}
+	o.Table.Verbose = f.verbose
 	var buf bytes.Buffer
-	if err := t.render(&buf, report.TableOptions{Verbose: f.verbose}, run); err != nil {
+	if err := report.Write(&buf, t.format, run, o); err != nil {
 		return err
 	}
 	return writeFile(t.file, buf.Bytes())
-}
-
-func (t target) render(w io.Writer, o report.TableOptions, run drift.Run) error {
-	if t.format == "json" {
-		return report.JSON(w, run)
-	}
-	return report.Table(w, run, o)
 }
 
 // tableOptions suits the table to the terminal.

@@ -170,6 +170,11 @@ func (l *loader) load(name, rel string, above []string) (*Module, error) {
 	return m, nil
 }
 
+// isLocal reports whether a module's source is a folder beside the caller's.
+func isLocal(source string) bool {
+	return strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")
+}
+
 // module gives a copy of the module in a folder, which is parsed only once.
 func (l *loader) module(dir string) (*Module, error) {
 	parsed := l.parsed[dir]
@@ -196,7 +201,7 @@ var errNotInstalled = errors.New("it is not installed; run terraform init")
 // root module, or absolute where TF_DATA_DIR is. An error says why it can't be
 // seen.
 func (l *loader) find(name, parent, source string) (string, error) {
-	rel, local := "", strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")
+	rel, local := "", isLocal(source)
 	switch {
 	case local:
 		rel = path.Join(parent, source)

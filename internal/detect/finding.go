@@ -4,6 +4,8 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"path"
+	"path/filepath"
 	"slices"
 
 	"holdfast/internal/drift"
@@ -17,9 +19,19 @@ func (p *pass) finding(s *subject, kind drift.Kind) *drift.Finding {
 	return &drift.Finding{
 		ID: drift.FindingID(p.state.Lineage, addr, kind), Address: addr, Type: s.addr.Type,
 		Provider: s.inst.Provider.Provider, Kind: kind, Changes: []drift.Change{},
-		Certainty: drift.Certain, Status: drift.Open,
+		Certainty: drift.Certain, Status: drift.Open, Source: p.position(s.addr),
 		Revision: drift.Revision(revisionKey(p.state.Lineage, s.inst), kind, nil),
 	}
+}
+
+// position says where the source declares a resource, as the stack's path is
+// shown; nil where it doesn't.
+func (p *pass) position(addr drift.Address) *drift.Position {
+	at, ok := p.tree.Declared(addr)
+	if !ok {
+		return nil
+	}
+	return &drift.Position{File: path.Join(filepath.ToSlash(p.stack.Path), at.File), Line: at.Line}
 }
 
 // revisionKey is made of what only the state holds, so that nobody can try out

@@ -110,6 +110,32 @@ func TestPlanEngineOnTheExample(t *testing.T) {
 		t.Errorf("status %s, %d findings", plan.Status, len(plan.Findings))
 	}
 	sameVerdicts(t, direct, plan)
+	for _, f := range plan.Findings {
+		declared(t, s.Dir, f)
+	}
+}
+
+// declared sees that a finding points at the block of its resource.
+func declared(t *testing.T, dir string, f drift.Finding) {
+	t.Helper()
+	if f.Source == nil {
+		t.Errorf("%s: the source has it, and the finding doesn't say where", f.Address)
+		return
+	}
+	// Paths of findings are as the stack's, which is the folder here.
+	src, err := os.ReadFile(f.Source.File)
+	if err != nil || !strings.HasPrefix(f.Source.File, dir) {
+		t.Errorf("%s: in %s: %v", f.Address, f.Source.File, err)
+		return
+	}
+	addr, err := drift.ParseAddress(f.Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(src), "\n")
+	if want := fmt.Sprintf("resource %q %q {", addr.Type, addr.Name); f.Source.Line > len(lines) || lines[f.Source.Line-1] != want {
+		t.Errorf("%s: %s:%d is not %s", f.Address, f.Source.File, f.Source.Line, want)
+	}
 }
 
 // everyCase is one stack with all objects of the provider cases in it, each

@@ -128,6 +128,7 @@ type Finding struct {
 	Type      string          `json:"type"`
 	Provider  string          `json:"provider"`
 	Kind      Kind            `json:"kind"`
+	Source    *Position       `json:"source,omitempty"` // nil where the source has no such resource, or is not at hand
 	Changes   []Change        `json:"changes"`
 	Certainty Certainty       `json:"certainty"`
 	Doubt     string          `json:"doubt,omitempty"` // why it is only possible
@@ -136,6 +137,14 @@ type Finding struct {
 	Status    FindingStatus   `json:"status"`
 	// IgnoreReason is that of the rule by which the finding is ignored.
 	IgnoreReason string `json:"ignore_reason,omitempty"`
+}
+
+// Position is a place in the source: that of the resource's block, or, where
+// terraform init installed the module that it is in, of the module's call, which
+// is what the repository has.
+type Position struct {
+	File string `json:"file"` // as the stack's path is: relative to the same folder; slashes
+	Line int    `json:"line"` // from 1
 }
 
 // Counts reports whether the finding counts: unless it is waived or ignored, it

@@ -45,41 +45,41 @@ rm -rf "$2"`
 
 // StartPostgres starts an empty server; takes about a second. ctx bounds the
 // start. The server ends with Close, or with this process, however that ends.
-func StartPostgres(ctx context.Context) (p *Postgres, err error) {
+func StartPostgres(ctx context.Context) (*Postgres, error) {
 	bin, err := postgresPrograms()
 	if err != nil {
 		return nil, err
 	}
-	p = &Postgres{bin: bin}
-	if p.dir, err = os.MkdirTemp("", "holdfast-pg-"); err != nil {
-		return nil, err
-	}
-	defer func() {
-		if err != nil {
-			err = errors.Join(err, p.Close())
-		}
-	}()
-	if err := p.becomeUser(); err != nil {
-		return nil, err
-	}
-	initdb := p.command(ctx, filepath.Join(bin, "initdb"), "-D", filepath.Join(p.dir, "data"), "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	p.cmd = p.command(context.WithoutCancel(ctx), "/bin/sh", "-c", server, "postgres", bin, p.dir)
-	stdin, err := p.cmd.StdinPipe()
+	dir, err := os.MkdirTemp("", "holdfast-pg-")
 	if err != nil {
 		return nil, err
+	}
+	p := &Postgres{bin: bin, dir: dir}
+	if err := p.start(ctx); err != nil {
+		return nil, errors.Join(err, p.Close())
+	}
+	return p, nil
+}
+
+func (p *Postgres) start(ctx context.Context) error {
+	if err := p.becomeUser(); err != nil {
+		return err
+	}
+	initdb := p.command(ctx, filepath.Join(p.bin, "initdb"), "-D", filepath.Join(p.dir, "data"), "-U", "holdfast", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync")
+	if out, err := initdb.CombinedOutput(); err != nil {
+		return fmt.Errorf("initdb: %w\n%s", err, out)
+	}
+	p.cmd = p.command(context.WithoutCancel(ctx), "/bin/sh", "-c", server, "postgres", p.bin, p.dir)
+	stdin, err := p.cmd.StdinPipe()
+	if err != nil {
+		return err
 	}
 	p.hold = stdin
 	if err := p.cmd.Start(); err != nil {
 		p.cmd = nil
-		return nil, err
+		return err
 	}
-	if err := p.ready(ctx); err != nil {
-		return nil, err
-	}
-	return p, nil
+	return p.ready(ctx)
 }
 
 // NeedPostgres starts a server, or skips the test where there is no PostgreSQL.

@@ -10,17 +10,6 @@ import (
 	"holdfast/internal/drift"
 )
 
-// shellWord quotes text for a POSIX shell.
-func shellWord(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._-/=:@%+", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !plain(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 // argument is a path as an argument: never mistaken for a flag.
 func argument(path string) string {
 	if strings.HasPrefix(path, "-") {

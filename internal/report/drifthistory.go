@@ -297,7 +297,7 @@ func adoptHistory(src []byte) []*historyRow {
 	var rows []*historyRow
 	inTable, fenced := false, false
 	for line := range strings.SplitSeq(string(src), "\n") {
-		text := strings.TrimSpace(oneLine(line))
+		text := strings.TrimSpace(singleLine(line))
 		if strings.HasPrefix(text, "```") || strings.HasPrefix(text, "~~~") {
 			fenced = !fenced
 		}

@@ -309,7 +309,7 @@ func (d *draft) place(s drift.StackRef, address string) string {
 }
 
 func abridged(s string, most int) string {
-	s = oneLine(s)
+	s = singleLine(s)
 	if runes := []rune(s); len(runes) > most {
 		return string(runes[:most-3]) + "..."
 	}

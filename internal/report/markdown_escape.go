@@ -2,7 +2,6 @@ package report
 
 import (
 	"strings"
-	"unicode"
 )
 
 // Markdown that holds text from the outside. Three places have rules of their
@@ -18,7 +17,7 @@ const mdSpecial = "\\`*_[]|~<>&#!$"
 // mdText is text on one line of running text or of a table's cell.
 func mdText(s string) string {
 	var b strings.Builder
-	for _, r := range oneLine(s) {
+	for _, r := range singleLine(s) {
 		switch {
 		case r == '<':
 			b.WriteString("&lt;")
@@ -46,7 +45,7 @@ func noAutolink(s string) string {
 
 // mdCode is a code span outside tables.
 func mdCode(s string) string {
-	s = noComment(oneLine(s))
+	s = noComment(singleLine(s))
 	if s == "" {
 		return ""
 	}
@@ -68,7 +67,7 @@ func codeCell(s string) string {
 func mdFence(language string, lines []string) string {
 	ticks := 2
 	for i, line := range lines {
-		lines[i] = noComment(oneLine(line))
+		lines[i] = noComment(singleLine(line))
 		ticks = max(ticks, longestStretch(line, '`'))
 	}
 	fence := strings.Repeat("`", ticks+1)
@@ -94,17 +93,5 @@ func longestStretch(s string, of rune) int {
 	return longest
 }
 
-// oneLine makes one line of text: what would break it, or change how the rest
-// is shown, is a space or is gone.
-func oneLine(s string) string {
-	s = strings.ToValidUTF8(s, "\ufffd")
-	return strings.TrimRight(strings.Map(func(r rune) rune {
-		switch {
-		case r == '\t' || r == '\n' || r == '\r' || r == '\u2028' || r == '\u2029' || unicode.IsControl(r):
-			return ' '
-		case r == '\ufeff' || unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, s), " ")
-}
+// singleLine is one line of text without spaces, or the end of a line, at its end.
+func singleLine(s string) string { return strings.TrimRight(OneLine(strings.ReplaceAll(s, "\r", " ")), " ") }

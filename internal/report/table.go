@@ -2,14 +2,12 @@ package report
 
 import (
 	"bufio"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
 	"unicode/utf8"
 
 	"charm.land/lipgloss/v2"
-	ctyjson "github.com/zclconf/go-cty/cty/json"
 
 	"holdfast/internal/drift"
 )
@@ -30,7 +28,7 @@ func Table(w io.Writer, run drift.Run, o TableOptions) error {
 	for _, s := range run.Stacks {
 		t.stack(s)
 	}
-	t.summary(run.Summary)
+	t.summary(totalOf(run))
 	return t.out.Flush()
 }
 
@@ -60,16 +58,8 @@ func (t *table) line(format string, args ...any) {
 }
 
 func (t *table) stack(s drift.Stack) {
-	name := s.Path
-	if s.Workspace != "default" {
-		name += " (" + s.Workspace + ")"
-	}
-	if s.Name != "" {
-		name += " [" + s.Name + "]"
-	}
-	total := s.Resources.Checked + s.Resources.Unsupported + s.Resources.Errored
-	t.line("%s  %s  %s", t.paint(bold, OneLine(name)), t.status(s.Status),
-		t.paint(faint, fmt.Sprintf("%s in %.1f s", count(total, "resource"), float64(s.DurationMS)/1000)))
+	t.line("%s  %s  %s", t.paint(bold, stackName(s)), t.status(s.Status),
+		t.paint(faint, fmt.Sprintf("%s in %.1f s", count(resources(s), "resource"), float64(s.DurationMS)/1000)))
 	if s.EngineReason != "" {
 		t.note(".", faint, "", "checked by terraform plan, because "+s.EngineReason)
 	}
@@ -132,7 +122,7 @@ func (t *table) finding(f drift.Finding) {
 		what += "  possible"
 	}
 	if f.Waiver != nil && f.Waiver.State == drift.WaiverActive {
-		what += fmt.Sprintf(" by %s until %s: %s", OneLine(f.Waiver.ID), f.Waiver.Until, OneLine(f.Waiver.Reason))
+		what += fmt.Sprintf(" by %s until %s: %s", OneLine(f.Waiver.ID), OneLine(f.Waiver.Until), OneLine(f.Waiver.Reason))
 	}
 	t.line("  %s %s%s  %s", sign, t.paint(bold, OneLine(f.Address)), what, t.paint(faint, f.ID))
 	width := 0
@@ -143,7 +133,7 @@ func (t *table) finding(f drift.Finding) {
 		t.change(c, min(width, 40))
 	}
 	if f.Waiver != nil && f.Waiver.State == drift.WaiverEnded {
-		t.line("      %s", t.paint(yellow, fmt.Sprintf("its waiver %s (%s) ended on %s", OneLine(f.Waiver.ID), OneLine(f.Waiver.Owner), f.Waiver.Until)))
+		t.line("      %s", t.paint(yellow, fmt.Sprintf("its waiver %s (%s) ended on %s", OneLine(f.Waiver.ID), OneLine(f.Waiver.Owner), OneLine(f.Waiver.Until))))
 	}
 	if f.Doubt != "" {
 		t.line("      %s", t.paint(yellow, OneLine(f.Doubt)))
@@ -174,12 +164,6 @@ func (t *table) replaces(c drift.Change) string {
 	return "  " + t.paint(red, "putting it back replaces the resource")
 }
 
-// value is a path with its two values, as JSON.
-type value struct {
-	path           string
-	expected, live json.RawMessage
-}
-
 // values shows a change on one line, or on three where that is too long.
 func (t *table) values(indent, width int, v value, note string) {
 	from, to := show(v.expected), show(v.live)
@@ -187,6 +171,7 @@ func (t *table) values(indent, width int, v value, note string) {
 		t.line("%*s%s%s", indent, "", one, note)
 		return
 	}
+	from, to = apart(from, to)
 	t.line("%*s%s%s", indent, "", v.path, note)
 	t.line("%*s%s %s", indent+2, "", t.paint(red, "-"), t.fit(from, indent+4))
 	t.line("%*s%s %s", indent+2, "", t.paint(green, "+"), t.fit(to, indent+4))
@@ -201,59 +186,7 @@ func (t *table) fit(s string, indent int) string {
 	return string([]rune(s)[:most-3]) + "..."
 }
 
-// show renders a JSON value on one line; what is not there is "nothing".
-func show(raw json.RawMessage) string {
-	if len(raw) == 0 || string(raw) == "null" {
-		return "nothing"
-	}
-	return OneLine(string(raw))
-}
-
-// documentDiff compares JSON documents inside strings, such as policies, part
-// by part; nil when the change isn't one of two documents.
-func documentDiff(c drift.Change) []value {
-	before, ok := document(c.Expected)
-	after, ok2 := document(c.Actual)
-	if !ok || !ok2 {
-		return nil
-	}
-	beforeType, err := ctyjson.ImpliedType(before)
-	if err != nil {
-		return nil
-	}
-	afterType, err := ctyjson.ImpliedType(after)
-	if err != nil {
-		return nil
-	}
-	a, err := ctyjson.Unmarshal(before, beforeType)
-	if err != nil {
-		return nil
-	}
-	b, err := ctyjson.Unmarshal(after, afterType)
-	if err != nil {
-		return nil
-	}
-	var parts []value
-	for _, path := range drift.Diff(a, b) {
-		from, to := drift.ValueAt(a, path), drift.ValueAt(b, path)
-		fromJSON, _ := ctyjson.Marshal(from, from.Type())
-		toJSON, _ := ctyjson.Marshal(to, to.Type())
-		parts = append(parts, value{OneLine(drift.FormatPath(path)), fromJSON, toJSON})
-	}
-	return parts
-}
-
-// document is the JSON object or list that a JSON string holds.
-func document(raw json.RawMessage) ([]byte, bool) {
-	var s string
-	if json.Unmarshal(raw, &s) != nil {
-		return nil, false
-	}
-	s = strings.TrimSpace(s)
-	return []byte(s), (strings.HasPrefix(s, "{") || strings.HasPrefix(s, "[")) && json.Valid([]byte(s))
-}
-
-func (t *table) summary(s drift.Summary) {
+func (t *table) summary(s total) {
 	var parts []string
 	for _, p := range []struct {
 		n    int
@@ -263,26 +196,17 @@ func (t *table) summary(s drift.Summary) {
 			parts = append(parts, fmt.Sprintf("%d %s", p.n, p.what))
 		}
 	}
-	t.line("%s: %s; %s in %s", count(s.Stacks, "stack"), strings.Join(parts, ", "), count(s.Findings, "finding"), count(s.Resources, "resource"))
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
+	rest := []string{fmt.Sprintf("%s: %s; %s in %s", count(s.Stacks, "stack"), strings.Join(parts, ", "), count(s.Findings, "finding"), count(s.Resources, "resource"))}
+	for _, p := range []struct {
+		n    int
+		what string
+	}{{s.Waived, "waived"}, {s.Ignored, "ignored"}, {s.Pending, "pending"}} {
+		if p.n > 0 {
+			rest = append(rest, fmt.Sprintf("%d %s", p.n, p.what))
+		}
 	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// OneLine keeps text from the outside on one line and away from the terminal's
-// controls.
-func OneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' {
-			return ' '
-		}
-		if r < ' ' || (r >= 0x7f && r < 0xa0) {
-			return utf8.RuneError
-		}
-		return r
-	}, s)
+	if s.Errors > 0 {
+		rest = append(rest, count(s.Errors, "error"))
+	}
+	t.line("%s", strings.Join(rest, ", "))
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,7 +45,7 @@ func BenchmarkSaveRun(b *testing.B) {
 }
 
 // saveRuns saves the first run and pastRuns others, and measures the first and
-// the last.
+// the last, the median of five.
 func saveRuns(b *testing.B, where string) (first, last time.Duration, grown, size int64) {
 	b.Helper()
 	ctx := context.Background()
@@ -54,16 +55,19 @@ func saveRuns(b *testing.B, where string) (first, last time.Duration, grown, siz
 	}
 	stacks := benchFleet()
 	var before int64
+	var took []time.Duration
 	for n := range pastRuns + 1 {
 		began := time.Now()
 		if err := saveRun(ctx, s, at(n), stacks); err != nil {
 			b.Fatal(err)
 		}
-		last = time.Since(began)
+		took = append(took, time.Since(began))
 		if n == 0 {
-			first, before = last, resident(b)
+			before = resident(b)
 		}
 	}
+	latest := slices.Sorted(slices.Values(took[len(took)-5:]))
+	first, last = took[0], latest[2]
 	grown = resident(b) - before
 	if err := s.Close(); err != nil {
 		b.Fatal(err)
