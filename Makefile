@@ -126,6 +126,12 @@ bench-fleet: setup build ## measure 1 to 1,000 stacks beside plans, into docs/be
 bench-store: ## measure saving a run of 1,000 stacks into the history, against its bar
 	$(GO) test -run='^$$' -bench=SaveRun -benchtime=3x ./internal/store
 
+# The bar is that of the drift report: under one second for 500 findings and
+# 2,000 rows of history.
+.PHONY: bench-report
+bench-report: ## measure writing a drift report of 500 findings and 2,000 rows; the bar is 1 s
+	$(GO) test -run='^$$' -bench='^BenchmarkDriftReport$$' -benchmem ./internal/report
+
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)
 	@git grep -lI --untracked '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u | while read -r dir; do \

@@ -63,6 +63,17 @@ type CheckOptions struct {
 	Trigger         string   // who runs it, for the history: command, schedule or person; "" for command
 	// Warn is told what of the run could not be recorded; nil drops it.
 	Warn func(error)
+	// Now decides which waivers and ignore rules have ended; nil means the clock.
+	Now func() time.Time
+
+	baselines *baselines // the hooks of a check
+}
+
+func (o CheckOptions) now() time.Time {
+	if o.Now == nil {
+		return time.Now()
+	}
+	return o.Now()
 }
 
 // Check checks stacks and gives the run. An error is one of usage: what goes
@@ -76,6 +87,9 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 		return drift.Run{}, err
 	}
 	if err := o.Selection.Check(); err != nil {
+		return drift.Run{}, err
+	}
+	if o.baselines, err = newBaselines(ctx, o, found); err != nil {
 		return drift.Run{}, err
 	}
 	checker, end, err := newChecker(ctx, o, found)
@@ -97,7 +111,7 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	run.FinishedAt = time.Now().UTC()
 	run.Summary = drift.Summarize(run.Stacks)
 	nothing := len(o.Selection.Targets) > 0 && run.Summary.Resources+run.Summary.Pending+run.Summary.Errored == 0
-	if err := history.end(ctx, run, !nothing); err != nil && o.Warn != nil {
+	if err := cmp.Or(history.end(ctx, run, !nothing), o.baselines.end()); err != nil && o.Warn != nil {
 		o.Warn(err)
 	}
 	if nothing {
@@ -112,20 +126,25 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 	if err != nil {
 		return nil, nil, err
 	}
-	providers := provider.NewManager(provider.Options{
-		CacheDir: cache, AllowUnlocked: o.AllowUnlocked, VerifyAnew: o.VerifyProviders, Install: installer(o),
-		MaxProcesses: found.settings.Concurrency.Providers, MaxMemory: int64(found.settings.Concurrency.Memory),
-	})
+	providers := provider.NewManager(providerOptions(o, found.settings, cache))
 	// An interrupted run ends its providers at once: none of them has anything
 	// to finish.
 	stop := context.AfterFunc(ctx, providers.Close)
 	checker = detect.New(providers, detect.Options{
 		Parallelism: cmp.Or(o.Parallelism, found.settings.Concurrency.Reads), Stacks: found.settings.Concurrency.Stacks,
 		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
-		Source: found.sources.source, Ignore: found.settings.Rules(),
+		Source: found.sources.source, Ignore: found.settings.Rules(), Waivers: found.waivers, Now: o.now,
+		Baseline: o.baselines.wanted, Baselined: o.baselines.save,
 		Terraform: o.Terraform,
 	})
 	return checker, func() { stop(); providers.Close() }, nil
+}
+
+func providerOptions(o CheckOptions, settings *stack.Settings, cache string) provider.Options {
+	return provider.Options{
+		CacheDir: cache, AllowUnlocked: o.AllowUnlocked, VerifyAnew: o.VerifyProviders, Install: installer(o),
+		MaxProcesses: settings.Concurrency.Providers, MaxMemory: int64(settings.Concurrency.Memory),
+	}
 }
 
 // Diagnose says what a check of each path needs and whether it is there.

@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"holdfast/internal/detect"
+	"holdfast/internal/drift"
 	"holdfast/internal/stack"
 	"holdfast/internal/state"
 	"holdfast/internal/state/locate"
@@ -19,6 +20,8 @@ type fleet struct {
 	settings   *stack.Settings
 	candidates []stack.Candidate
 	sources    *sources
+	waivers    []drift.Waiver
+	waiversAt  string // their file, whether or not it exists
 }
 
 // findStacks reads the settings and finds the stacks to check. An error is one
@@ -47,7 +50,16 @@ func findStacks(ctx context.Context, o CheckOptions) (*fleet, error) {
 		s := &candidates[i].Stack
 		s.Engine = cmp.Or(o.Engine, s.Engine, string(detect.Auto))
 	}
-	return &fleet{settings, candidates, sources}, nil
+	found := &fleet{settings: settings, candidates: candidates, sources: sources}
+	return found, found.readWaivers(o)
+}
+
+func (f *fleet) readWaivers(o CheckOptions) (err error) {
+	if f.waiversAt, err = f.settings.WaiversPath("."); err != nil {
+		return err
+	}
+	f.waivers, err = stack.ReadWaivers(f.waiversAt, o.now())
+	return err
 }
 
 // findWithSource finds the root modules, and the state of one if that is named.

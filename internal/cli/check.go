@@ -199,13 +199,15 @@ func (p *program) tableOptions(f *checkFlags) report.TableOptions {
 }
 
 // writeFile writes a file aside and renames it, so that nobody reads half.
-func writeFile(path string, content []byte) error {
+func writeFile(path string, content []byte) error { return writeFileMode(path, content, 0o644) }
+
+func writeFileMode(path string, content []byte, mode os.FileMode) error {
 	tmp, err := os.CreateTemp(filepath.Dir(path), ".holdfast-*")
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
+	err = errors.Join(err, tmp.Chmod(mode), tmp.Close())
 	if err == nil {
 		err = os.Rename(tmp.Name(), path)
 	}

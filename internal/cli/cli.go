@@ -75,7 +75,7 @@ verdict is that of terraform plan, without running one.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{cmd.CommandPath(), err}
 	})
-	root.AddCommand(p.check(), p.verify(), p.doctor(), p.history(), p.init(), p.version())
+	root.AddCommand(p.check(), p.report(), p.baseline(), p.history(), p.verify(), p.doctor(), p.init(), p.version())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }

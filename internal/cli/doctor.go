@@ -7,6 +7,7 @@ import (
 
 	"holdfast/internal/app"
 	"holdfast/internal/drift"
+	"holdfast/internal/report"
 )
 
 const doctorHelp = `Look at all that a check of the root modules at the given paths needs: source,
@@ -35,7 +36,7 @@ func (p *program) doctor() *cobra.Command {
 				if !d.OK {
 					sign, p.code = "FAIL", drift.ExitIncomplete
 				}
-				fmt.Fprintf(p.stdout, "%s  %s\n      %s\n", sign, d.What, d.Message)
+				fmt.Fprintf(p.stdout, "%s  %s\n      %s\n", sign, report.OneLine(d.What), report.OneLine(d.Message))
 			}
 			return nil
 		},

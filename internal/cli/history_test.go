@@ -21,7 +21,7 @@ func remember(ts *testscript.TestScript, neg bool, args []string) {
 	app := lambda("aws_lambda_function.app", "memory_size", "timeout")
 	role := lambda("aws_iam_role.app", "a", "b", "c", "d", "e", "f")
 	justified := role
-	justified.Status, justified.Waiver = drift.Waived, []byte(`{"reason":"incident","ticket":"T-7","owner":"kim"}`)
+	justified.Status, justified.Waiver = drift.Waived, &drift.FindingWaiver{ID: "w", State: drift.WaiverActive, Reason: "incident", Ticket: "T-7", Owner: "kim", Until: "2027-01-31"}
 	for i, stacks := range [][]drift.Stack{
 		{remembered("live/eu", app), remembered("live/us", app)},
 		{remembered("live/eu"), remembered("live/us", app, role)},

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"holdfast/internal/report"
 	"holdfast/internal/stack"
 )
 
@@ -55,7 +56,7 @@ func (p *program) writeDraft(dir string, draft stack.Draft, force bool) error {
 	}
 	fmt.Fprintf(p.stdout, "wrote %s; root modules found: %d\n", file, draft.Roots)
 	for _, problem := range draft.Problems {
-		fmt.Fprintf(p.stdout, "excluded: %v\n", problem.Err)
+		fmt.Fprintf(p.stdout, "excluded: %s\n", report.OneLine(problem.Err.Error()))
 	}
 	added, err := ignoreOwn(filepath.Join(dir, ".gitignore"))
 	if err != nil {

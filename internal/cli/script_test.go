@@ -10,11 +10,13 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"holdfast/internal/cli"
+	"holdfast/internal/provider/providertest"
 )
 
 var update = flag.Bool("update", false, "write the expected output of the scripts anew")
 
 func TestMain(m *testing.M) {
+	providertest.Main() // does not return in a process started as a provider
 	testscript.Main(m, map[string]func(){
 		"holdfast": func() { os.Exit(cli.Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) },
 	})

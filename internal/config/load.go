@@ -156,8 +156,9 @@ func (l *loader) load(name, rel string, above []string) (*Module, error) {
 	for _, callName := range slices.Sorted(maps.Keys(m.Calls)) {
 		call := m.Calls[callName]
 		childName := strings.TrimPrefix(name+"."+callName, ".")
-		childRel, ok := l.find(childName, rel, call.Source)
-		if !ok {
+		childRel, err := l.find(childName, rel, call.Source)
+		if err != nil {
+			call.Err = err
 			l.tree.Missing = append(l.tree.Missing, call)
 			continue
 		}
@@ -188,24 +189,34 @@ func (l *loader) module(dir string) (*Module, error) {
 	return &m, nil
 }
 
+// errNotInstalled says what is to be done about a module that was never fetched.
+var errNotInstalled = errors.New("it is not installed; run terraform init")
+
 // find says where a called module is, as path.module has it: relative to the
-// root module, or absolute where TF_DATA_DIR is.
-func (l *loader) find(name, parent, source string) (string, bool) {
-	rel := ""
+// root module, or absolute where TF_DATA_DIR is. An error says why it can't be
+// seen.
+func (l *loader) find(name, parent, source string) (string, error) {
+	rel, local := "", strings.HasPrefix(source, "./") || strings.HasPrefix(source, "../")
 	switch {
-	case strings.HasPrefix(source, "./"), strings.HasPrefix(source, "../"):
+	case local:
 		rel = path.Join(parent, source)
 	case l.installed[name] != "":
 		rel = path.Clean(filepath.ToSlash(l.installed[name]))
 	default:
-		return "", false
+		return "", errNotInstalled
 	}
 	dir := rel
 	if !filepath.IsAbs(dir) {
 		dir = filepath.Join(l.root, filepath.FromSlash(rel))
 	}
 	info, err := os.Stat(dir)
-	return rel, err == nil && info.IsDir()
+	switch {
+	case err != nil && !local && errors.Is(err, fs.ErrNotExist):
+		err = errNotInstalled
+	case err == nil && !info.IsDir():
+		err = fmt.Errorf("%s is no folder", dir)
+	}
+	return rel, err
 }
 
 // parseModule parses the files of one folder. Files named override.tf or

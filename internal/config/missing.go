@@ -60,3 +60,23 @@ func (e expansion) keys() []drift.Key {
 	}
 	return keys
 }
+
+// Declares reports whether the source has a resource, by its address without
+// instance keys, whether or not it has instances. What can't be seen may be there.
+func (t *Tree) Declares(addr drift.Address) bool {
+	if t.unseen {
+		return true
+	}
+	m := t.Root
+	for _, step := range addr.Module {
+		call := m.Calls[step.Name]
+		if call == nil {
+			return false
+		}
+		if call.Module == nil {
+			return true
+		}
+		m = call.Module
+	}
+	return m.Resources[addr.Resource()] != nil
+}

@@ -73,7 +73,8 @@ type Call struct {
 	Body           hcl.Body
 	Range          hcl.Range
 
-	Module *Module // nil when it isn't installed
+	Module *Module // nil when it can't be seen
+	Err    error   // why not, and what to do about it
 }
 
 // ProviderBlock is a provider block.

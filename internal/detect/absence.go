@@ -37,24 +37,42 @@ const manyGone = 3
 // guardAbsence keeps a check with the wrong credentials or region from
 // reporting that everything was deleted.
 func (p *pass) guardAbsence(ctx context.Context) {
+	gone := p.gone()
 	for pc, l := range p.leases {
-		gone := map[string]bool{}
-		for _, s := range p.subjects {
-			if s.lease == l && s.deleted {
-				gone[s.addr.String()] = true
-			}
-		}
-		if l.lease == nil || len(gone) < manyGone || p.found[pc] || p.sameIdentity(ctx, pc, l) {
+		if l.lease == nil || len(gone[pc]) == 0 {
 			continue
 		}
-		p.doubtGone(pc, gone)
+		done, sure := p.guardRegion(ctx, pc, l, gone[pc])
+		named := homes(gone[pc])
+		if sure {
+			named = nil // whatever was found vouches for the account
+		}
+		if done || len(gone[pc]) < manyGone || p.vouched(pc, named) || p.sameIdentity(ctx, pc, l) {
+			continue
+		}
+		p.doubtGone(pc, addressesOf(gone[pc]))
 	}
+}
+
+// gone are the objects that were not found, by provider configuration.
+func (p *pass) gone() map[drift.ProviderConfig][]*subject {
+	gone := map[drift.ProviderConfig][]*subject{}
+	for _, s := range p.subjects {
+		if s.deleted {
+			gone[s.inst.Provider] = append(gone[s.inst.Provider], s)
+		}
+	}
+	return gone
 }
 
 // doubtGone makes deletions possible only, and says why.
 func (p *pass) doubtGone(pc drift.ProviderConfig, gone map[string]bool) {
-	message := fmt.Sprintf("all %d objects of %s are gone: that looks like the wrong account, region or credentials, so their deletion is only possible; check the provider's configuration and environment", len(gone), pc)
-	p.out.Errors = append(p.out.Errors, drift.Error{Code: "everything_gone", Message: message})
+	p.doubtDeletions("everything_gone", gone, fmt.Sprintf("%d objects of %s are gone, and nothing was found that shows that it looks in the right place: that looks like the wrong account, region or credentials, so their deletion is only possible; check the provider's configuration and environment", len(gone), pc))
+}
+
+// doubtDeletions makes the deletions of these addresses possible only.
+func (p *pass) doubtDeletions(code string, gone map[string]bool, message string) {
+	p.out.Errors = append(p.out.Errors, drift.Error{Code: code, Message: message})
 	for i, f := range p.out.Findings {
 		if gone[f.Address] {
 			p.out.Findings[i].Certainty, p.out.Findings[i].Doubt = drift.Possible, message
@@ -86,15 +104,11 @@ func (p *pass) sameIdentity(ctx context.Context, pc drift.ProviderConfig, l *lea
 // sameRegion reports whether the ARN of an object that is gone names the region
 // that the provider works in.
 func (p *pass) sameRegion(ctx context.Context, l *leased) bool {
-	today, err := readIdentity(ctx, l, "aws_region")
-	if err != nil {
+	region := p.regionOf(ctx, l)
+	if region == "" {
 		return false
 	}
-	region := drift.ValueAt(today, cty.GetAttrPath("name"))
-	if !isText(region) || region.AsString() == "" {
-		return false
-	}
-	named := []byte(":" + region.AsString() + ":")
+	named := []byte(":" + region + ":")
 	return slices.ContainsFunc(p.subjects, func(s *subject) bool {
 		return s.lease == l && s.deleted && bytes.Contains(s.inst.Attributes, named)
 	})

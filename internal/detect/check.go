@@ -51,8 +51,17 @@ type Options struct {
 	Variables []config.VarOption
 	// Ignore are the rules by which findings don't count.
 	Ignore []drift.IgnoreRule
+	// Waivers are manual changes that are justified.
+	Waivers []drift.Waiver
+	// Now decides which rules and waivers have ended; nil means the clock.
+	Now func() time.Time
 	// Source opens the state of a stack whose state is not in a local file.
 	Source func(stack.Stack) (state.Source, error)
+	// Baseline asks whether the baseline of a stack is wanted, and Baselined is
+	// given it after a check in which anything of the stack could be checked. Both
+	// are called by several goroutines at a time; nil means that none is wanted.
+	Baseline  func(stack.Stack) bool
+	Baselined func(stack.Stack, drift.Baseline)
 }
 
 // Checker checks stacks. It is safe for concurrent use.
@@ -80,6 +89,9 @@ func New(m *provider.Manager, o Options) *Checker {
 	}
 	if o.PlanTimeout <= 0 {
 		o.PlanTimeout = 30 * time.Minute
+	}
+	if o.Now == nil {
+		o.Now = time.Now
 	}
 	return &Checker{providers: m, options: o, limit: newLimiter(o.Parallelism), plans: make(chan struct{}, o.Plans)}
 }
@@ -126,8 +138,10 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 			break
 		}
 	}
-	drift.ApplyIgnores(&result, c.options.Ignore, time.Now())
 	result.ID, result.Path, result.Workspace, result.Name = s.ID(), s.Path, s.Workspace, s.Name
+	now := c.options.Now()
+	drift.ApplyIgnores(&result, c.options.Ignore, now)
+	drift.ApplyWaivers(&result, c.options.Waivers, now)
 	if result.Engine == "" {
 		result.Engine = string(c.firstChoice(s))
 	}
@@ -153,6 +167,7 @@ func (c *Checker) look(ctx context.Context, s stack.Stack, last bool) (result dr
 		return failed(s, err), false
 	}
 	defer p.close()
+	defer func() { p.offerBaseline(ctx, result, again) }()
 	if c.engine(s) == Plan {
 		return p.onlyPlan(ctx, last)
 	}
@@ -370,9 +385,12 @@ func (p *pass) guardApply(ctx context.Context, last bool) (again bool) {
 	p.reread(ctx)
 	lock, lockErr := p.source.Lock(ctx)
 	raw, err := p.source.Read(ctx)
-	changed := err != nil || !bytes.Equal(raw, p.raw)
+	changed := !bytes.Equal(raw, p.raw)
 	switch {
-	case changed && !last && err == nil:
+	case err != nil:
+		p.doubtAll("state_unreadable", p.redact.clean(fmt.Sprintf(
+			"the state could not be read again, so an apply may be under way, and the findings are only possible: %v", err)))
+	case changed && !last:
 		return true
 	case changed:
 		p.doubtAll("state_changing", "the state kept changing during the check; an apply is under way")

@@ -31,7 +31,7 @@ func (c *Checker) Diagnose(ctx context.Context, s stack.Stack) []Diagnosis {
 		{"state " + p.source.String(), true, fmt.Sprintf("serial %d, Terraform %s, %d managed resources", p.state.Serial, p.state.TerraformVersion, len(p.subjects))},
 	}
 	for _, call := range p.tree.Missing {
-		list = append(list, Diagnosis{"module " + call.Name, false, fmt.Sprintf("%s: it is not installed; run terraform init", call.Range)})
+		list = append(list, Diagnosis{"module " + call.Name, false, fmt.Sprintf("%s: %v", call.Range, call.Err)})
 	}
 	if lock, err := p.source.Lock(ctx); err != nil {
 		list = append(list, Diagnosis{"state lock", false, err.Error()})

@@ -8,6 +8,9 @@ import (
 	"holdfast/internal/terraform"
 )
 
+// Home is the region that an object names as its own.
+var Home = home
+
 // JudgePlan gives the plan engine's verdict by the JSON document of a plan that
 // a test has made anyway.
 func JudgePlan(ctx context.Context, c *Checker, s stack.Stack, doc []byte) (drift.Stack, error) {

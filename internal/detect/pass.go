@@ -46,7 +46,6 @@ type pass struct {
 
 	mu      sync.Mutex
 	out     drift.Stack
-	found   map[drift.ProviderConfig]bool // an object was found through it
 	drifted []drifted
 }
 
@@ -56,6 +55,7 @@ type subject struct {
 	addr  drift.Address // where the source has it, moves followed
 	lease *leased
 
+	seen    bool // it was found
 	deleted bool
 }
 
@@ -97,11 +97,13 @@ func (p *pass) place() error {
 		}
 		p.index.add(addr, inst)
 	}
-	p.out.Integrity = p.state.Integrity()
+	p.out.Integrity = p.state.Integrity(func(place string) bool {
+		addr, err := drift.ParseAddress(place)
+		return err != nil || p.tree.Declares(addr)
+	})
 	p.out.State = drift.State{
 		Source: p.source.String(), Lineage: p.state.Lineage, Serial: p.state.Serial, TerraformVersion: p.state.TerraformVersion,
 	}
-	p.found = map[drift.ProviderConfig]bool{}
 	return nil
 }
 
@@ -324,7 +326,7 @@ func sideBySide[T any](ctx context.Context, limit *limiter, list []T, do func(T)
 func (p *pass) absent() {
 	for _, call := range p.tree.Missing {
 		p.out.Errors = append(p.out.Errors, drift.Error{Code: "module_missing", Message: fmt.Sprintf(
-			"module %s (%s:%d) is not installed, so what it sets can't be seen; run terraform init", call.Name, call.Range.Filename, call.Range.Start.Line)})
+			"what module %s (%s:%d) sets can't be seen: %v", call.Name, call.Range.Filename, call.Range.Start.Line, call.Err)})
 	}
 	imported := map[string]bool{}
 	add := func(addr, action string) {

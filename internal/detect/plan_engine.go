@@ -244,20 +244,9 @@ func (p *pass) guardPlanApply(ctx context.Context, last bool) (again bool) {
 // guardPlanAbsence is guardAbsence with what the plan knows: the data sources
 // that it read.
 func (p *pass) guardPlanAbsence(plan *terraform.Plan) {
-	gone := map[drift.ProviderConfig]map[string]bool{}
-	for _, s := range p.subjects {
-		if !s.deleted {
-			continue
-		}
-		pc := s.inst.Provider
-		if gone[pc] == nil {
-			gone[pc] = map[string]bool{}
-		}
-		gone[pc][s.addr.String()] = true
-	}
-	for pc, addresses := range gone {
-		if len(addresses) >= manyGone && !p.found[pc] && !p.sameByPlan(pc, plan) {
-			p.doubtGone(pc, addresses)
+	for pc, gone := range p.gone() {
+		if len(gone) >= manyGone && !p.vouched(pc, homes(gone)) && !p.sameByPlan(pc, plan) {
+			p.doubtGone(pc, addressesOf(gone))
 		}
 	}
 }

@@ -100,9 +100,7 @@ func (p *pass) record(s *subject, out outcome) {
 		p.out.Adopted = append(p.out.Adopted, named(s.addr, out.adopted))
 	}
 	s.deleted = out.finding != nil && out.finding.Kind == drift.Deleted
-	if out.seen {
-		p.found[s.inst.Provider] = true
-	}
+	s.seen = out.seen
 	if out.finding == nil {
 		p.out.Resources.Clean++
 		return
@@ -149,14 +147,14 @@ func (p *pass) verdict(ctx context.Context, s *subject) (outcome, error) {
 	if err := r.decode(applied, live); err != nil {
 		return out, err
 	}
-	changed := drift.Diff(r.applied, r.live)
+	out.observed = drift.Diff(r.applied, r.live)
 	r.source = p.eval.Source(s.addr, r.schema.Block)
 	if r.source.Existence == config.Absent {
-		out.observed = r.cutAll(changed)
+		out.observed = r.cutAll(out.observed)
 		return out, nil
 	}
 	r.value, r.marks = r.source.Value.UnmarkDeepWithPaths()
-	if err := r.judge(ctx, live, len(changed) > 0, &out); err != nil {
+	if err := r.judge(ctx, live, &out); err != nil {
 		r.pass.redact.addAll(r.secrets()) // the provider may quote one
 		return out, err
 	}
@@ -165,8 +163,9 @@ func (p *pass) verdict(ctx context.Context, s *subject) (outcome, error) {
 	return out, nil
 }
 
-// judge asks the provider for the verdict.
-func (r *reading) judge(ctx context.Context, live provider.Object, changed bool, out *outcome) error {
+// judge asks the provider for the verdict on what is observed so far: all that
+// differs from applied.
+func (r *reading) judge(ctx context.Context, live provider.Object, out *outcome) error {
 	err := r.planSource(ctx, live)
 	var refused *provider.DiagnosticsError
 	switch {
@@ -176,10 +175,26 @@ func (r *reading) judge(ctx context.Context, live provider.Object, changed bool,
 	case err != nil:
 		return err
 	}
-	if !changed {
+	if len(out.observed) == 0 || r.keeps(out.observed) {
 		return nil
 	}
 	return r.decide(ctx, live, out)
+}
+
+// keeps reports whether what differs from applied can only be observed, whatever
+// a plan of what was last applied would say: a plan of today's source keeps all
+// of live, and sets none of it.
+func (r *reading) keeps(changed []cty.Path) bool {
+	if r.wanted == cty.NilVal || len(verdict.Wanted(r.live, r.wantedConfig, r.wanted)) > 0 {
+		return false
+	}
+	for _, path := range changed {
+		written := drift.ValueAt(r.wantedConfig, path)
+		if !drift.IsEmpty(written) || drift.IsEmpty(drift.ValueAt(r.live, path)) {
+			return false
+		}
+	}
+	return true
 }
 
 // unapplied is what the source wants of the instance's very existence.
@@ -229,6 +244,8 @@ type reading struct {
 	wanted        cty.Value
 	wantedConfig  cty.Value
 	wantedReplace []cty.Path
+
+	asked *planning // the last question
 }
 
 func (p *pass) prepare(s *subject) (*reading, error) {
@@ -283,9 +300,11 @@ func (r *reading) decode(applied, live provider.Object) error {
 	if err != nil {
 		return fmt.Errorf("upgrading its state: %w", err)
 	}
-	l, err := live.State.Decode(r.ty)
-	if err != nil {
-		return fmt.Errorf("reading it: %w", err)
+	l := a
+	if !live.State.Same(applied.State) {
+		if l, err = live.State.Decode(r.ty); err != nil {
+			return fmt.Errorf("reading it: %w", err)
+		}
 	}
 	if !a.IsWhollyKnown() || !l.IsWhollyKnown() {
 		return &provider.NonsenseError{What: "an object with unknown values in it"}
@@ -317,38 +336,55 @@ func (r *reading) decide(ctx context.Context, live provider.Object, out *outcome
 	return r.describe(out.finding, drifted, doubts, replace)
 }
 
-// plan proposes a configuration over the live object and asks the provider.
+// planning is a question to the provider and its answer.
+type planning struct {
+	proposed, config provider.Dynamic
+	planned          cty.Value
+	replace          []cty.Path
+}
+
+// plan proposes a configuration over the live object and asks the provider. Most
+// often the source is what was applied: the question is then asked once.
 func (r *reading) plan(ctx context.Context, live provider.Object, config cty.Value) (cty.Value, []cty.Path, error) {
-	proposed := verdict.Propose(r.schema.Block, r.live, config)
-	prior, err := provider.Encode(r.live, r.ty)
-	if err != nil {
+	q := planning{}
+	var err error
+	if q.proposed, err = provider.Encode(verdict.Propose(r.schema.Block, r.live, config), r.ty); err != nil {
 		return cty.NilVal, nil, err
 	}
-	wireProposed, err := provider.Encode(proposed, r.ty)
-	if err != nil {
+	if q.config, err = provider.Encode(config, r.ty); err != nil {
 		return cty.NilVal, nil, err
 	}
-	wireConfig, err := provider.Encode(config, r.ty)
-	if err != nil {
+	if last := r.asked; last != nil && last.proposed.Same(q.proposed) && last.config.Same(q.config) {
+		return last.planned, last.replace, nil
+	}
+	if live.State, err = provider.Encode(r.live, r.ty); err != nil {
 		return cty.NilVal, nil, err
 	}
-	live.State = prior
-	answer, err := r.client.Plan(ctx, r.subject.addr.Type, live, wireProposed, wireConfig, r.meta)
+	if err := r.ask(ctx, live, &q); err != nil {
+		return cty.NilVal, nil, err
+	}
+	r.asked = &q
+	return q.planned, q.replace, nil
+}
+
+// ask fills in the answer.
+func (r *reading) ask(ctx context.Context, live provider.Object, q *planning) error {
+	answer, err := r.client.Plan(ctx, r.subject.addr.Type, live, q.proposed, q.config, r.meta)
 	if err != nil {
-		return cty.NilVal, nil, fmt.Errorf("planning it: %w", err)
+		return fmt.Errorf("planning it: %w", err)
 	}
 	planned, err := answer.State.Decode(r.ty)
 	if err != nil {
-		return cty.NilVal, nil, fmt.Errorf("planning it: %w", err)
+		return fmt.Errorf("planning it: %w", err)
 	}
 	if planned.IsNull() {
-		return cty.NilVal, nil, &provider.NonsenseError{What: "a plan to delete what was to be kept"}
+		return &provider.NonsenseError{What: "a plan to delete what was to be kept"}
 	}
-	planned = r.schema.Block.Normalize(planned)
+	q.planned, q.replace = r.schema.Block.Normalize(planned), answer.RequiresReplace
 	if answer.Legacy {
-		planned = r.source.Ignore.Apply(r.live, planned)
+		q.planned = r.source.Ignore.Apply(r.live, q.planned)
 	}
-	return planned, answer.RequiresReplace, nil
+	return nil
 }
 
 // planSource asks what an apply of today's source would make of live.

@@ -137,7 +137,7 @@ func TestIgnoreRules(t *testing.T) {
   note = "was"
 }`, resource{Type: "test_simple", Name: "a", Attributes: attrs{"name": "n", "note": "was"}})
 	b.Edit(t, "test_simple", "a", func(o attrs) { o["note"] = "is" })
-	rule := drift.IgnoreRule{Type: "test_*", Attributes: []string{"note"}, Reason: "known"}
+	rule := drift.IgnoreRule{Type: "test_*", Attributes: []drift.Pattern{"note"}, Reason: "known"}
 	ended := rule
 	ended.Until = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, c := range []struct {

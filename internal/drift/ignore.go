@@ -1,19 +1,15 @@
 package drift
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // IgnoreRule is standing noise that somebody knows of: findings that match it
 // stay visible and don't count. All that it names must match.
 type IgnoreRule struct {
-	Address string // with * for any characters; "" for all
-	Type    string // of resources, with * for any characters; "" for all
-	// Attributes are paths, with * for any characters, that cover what is
-	// below them too. A finding matches if all its changes do. Without any, it
-	// matches whatever changed, a deletion too.
-	Attributes []string
+	Address Pattern // of resource instances; "" for all
+	Type    string  // of resources, with * for any characters; "" for all
+	// Attributes cover what is below them too. A finding matches if all its
+	// changes do. Without any, it matches whatever changed, a deletion too.
+	Attributes []Pattern
 	Reason     string
 	Until      time.Time // the last day, in UTC; zero for no end
 }
@@ -43,7 +39,7 @@ func (r IgnoreRule) matches(f *Finding) bool {
 	if r.Address == "" && r.Type == "" {
 		return false // a rule for everything is a mistake
 	}
-	if r.Address != "" && !matchStars(r.Address, f.Address) || r.Type != "" && !matchStars(r.Type, f.Type) {
+	if r.Address != "" && !r.Address.Match(f.Address) || r.Type != "" && !matchStars(r.Type, f.Type) {
 		return false
 	}
 	if len(r.Attributes) == 0 {
@@ -59,31 +55,9 @@ func (r IgnoreRule) matches(f *Finding) bool {
 
 func (r IgnoreRule) covers(path string) bool {
 	for _, pattern := range r.Attributes {
-		if matchStars(pattern, path) || matchStars(pattern+".*", path) || matchStars(pattern+"[*", path) {
+		if pattern.Covers(path) {
 			return true
 		}
 	}
 	return false
-}
-
-// matchStars matches text against a pattern in which * stands for any
-// characters. Addresses hold brackets and dots, so nothing else is special.
-func matchStars(pattern, text string) bool {
-	parts := strings.Split(pattern, "*")
-	if len(parts) == 1 {
-		return pattern == text
-	}
-	rest, ok := strings.CutPrefix(text, parts[0])
-	if !ok {
-		return false
-	}
-	last := len(parts) - 1
-	for _, part := range parts[1:last] {
-		_, after, found := strings.Cut(rest, part)
-		if !found {
-			return false
-		}
-		rest = after
-	}
-	return strings.HasSuffix(rest, parts[last])
 }

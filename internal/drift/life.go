@@ -1,7 +1,6 @@
 package drift
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -131,25 +130,15 @@ func (l Look) seen(before Episode, f Finding) Turn {
 	switch {
 	case waived && e.Life == LifeOpen:
 		e.Life = LifeWaived
-		note := waiverNote(f.Waiver)
 		event := happened(EventWaived)
-		event.Reason, event.Ticket, event.Actor = note.Reason, note.Ticket, note.Owner
+		if w := f.Waiver; w != nil {
+			event.Reason, event.Ticket, event.Actor = w.Reason, w.Ticket, w.Owner
+		}
 	case !waived && e.Life == LifeWaived:
 		e.Life = LifeOpen
 		happened(EventUnwaived)
 	}
 	return t
-}
-
-// note is what the history keeps of a waiver.
-type note struct{ Reason, Ticket, Owner string }
-
-func waiverNote(raw json.RawMessage) note {
-	var n note
-	if json.Unmarshal(raw, &n) != nil {
-		return note{} // one that is there without being an object counts all the same
-	}
-	return n
 }
 
 // end is the turn of a finding that doesn't count any more, or isn't there.

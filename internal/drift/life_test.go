@@ -27,7 +27,7 @@ func seenAs(edit ...func(*drift.Finding)) drift.Finding {
 }
 
 func waived(f *drift.Finding) {
-	f.Status, f.Waiver = drift.Waived, json.RawMessage(`{"reason":"move","ticket":"T-1","owner":"kim"}`)
+	f.Status, f.Waiver = drift.Waived, &drift.FindingWaiver{ID: "w", State: drift.WaiverActive, Reason: "move", Ticket: "T-1", Owner: "kim", Until: "2027-01-31"}
 }
 func ignored(f *drift.Finding)    { f.Status, f.IgnoreReason = drift.Ignored, "autoscaling" }
 func revised(f *drift.Finding)    { f.Revision = "r2" }

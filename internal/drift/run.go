@@ -132,7 +132,7 @@ type Finding struct {
 	Certainty Certainty       `json:"certainty"`
 	Doubt     string          `json:"doubt,omitempty"` // why it is only possible
 	Cause     json.RawMessage `json:"cause"`
-	Waiver    json.RawMessage `json:"waiver"`
+	Waiver    *FindingWaiver  `json:"waiver"` // that covers it, or did so until it ended
 	Status    FindingStatus   `json:"status"`
 	// IgnoreReason is that of the rule by which the finding is ignored.
 	IgnoreReason string `json:"ignore_reason,omitempty"`

@@ -149,7 +149,7 @@ func TestJSON(t *testing.T) {
 					{Path: "size", Expected: json.RawMessage("128"), Actual: json.RawMessage("null")},
 					{Path: "secret", Sensitive: true, RequiresReplace: true},
 				},
-				Certainty: drift.Certain, Cause: json.RawMessage(`{"who":"x"}`), Waiver: json.RawMessage(`{"owner":"y"}`), Status: drift.Waived,
+				Certainty: drift.Certain, Cause: json.RawMessage(`{"who":"x"}`), Waiver: &drift.FindingWaiver{ID: "w", State: drift.WaiverActive, Reason: "why", Owner: "y", Until: "2027-01-31"}, Status: drift.Waived,
 			},
 			{Kind: drift.Deleted, Certainty: drift.Possible, Doubt: "why", Status: drift.Open},
 		},

@@ -41,6 +41,8 @@ type Launch struct {
 	Binary string   // path of the executable
 	Dir    string   // working directory; Terraform uses the root module's
 	Env    []string // the whole environment but for the handshake's own variables
+
+	keepSocket bool // of a test that knocks there a second time
 }
 
 // Start starts a provider and shakes hands with it; all further talk is over
@@ -75,11 +77,12 @@ func Start(ctx context.Context, l Launch) (*Client, error) {
 	host := goplugin.NewClient(config)
 	stop := context.AfterFunc(ctx, proc.kill)
 	addr, err := host.Start()
+	files := sockets{socketDir, addr}
 	var conn *grpc.ClientConn
 	if err == nil {
-		conn, err = dial(config, addr)
+		conn, err = dial(config, files, l.keepSocket)
 	}
-	c := &Client{name: l.Name, conn: conn, process: proc, sockets: sockets{socketDir, addr}, followed: make(chan struct{})}
+	c := &Client{name: l.Name, conn: conn, process: proc, sockets: files, followed: make(chan struct{})}
 	if !stop() || err != nil {
 		c.Close()
 		return nil, startError(ctx, l, proc, err)
@@ -91,15 +94,21 @@ func Start(ctx context.Context, l Launch) (*Client, error) {
 }
 
 // dial connects to a provider that has told its address and certificate. The
-// connection is made with the first call.
-func dial(config *goplugin.ClientConfig, addr net.Addr) (*grpc.ClientConn, error) {
+// connection is made with the first call, and only once: nobody needs the socket
+// by its name any more then. Were it left there until the end, nobody would
+// remove it if we were killed, and the provider with us.
+func dial(config *goplugin.ClientConfig, files sockets, keep bool) (*grpc.ClientConn, error) {
 	if config.TLSConfig.RootCAs == nil {
 		return nil, errors.New("it offers no TLS, as every provider of the last years does")
 	}
 	return grpc.NewClient("passthrough:///provider",
 		grpc.WithTransportCredentials(credentials.NewTLS(config.TLSConfig)),
 		grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
-			return (&net.Dialer{}).DialContext(ctx, addr.Network(), addr.String())
+			conn, err := (&net.Dialer{}).DialContext(ctx, files.addr.Network(), files.addr.String())
+			if err == nil && !keep {
+				files.remove()
+			}
+			return conn, err
 		}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
 		grpc.WithIdleTimeout(0),
@@ -146,8 +155,8 @@ type sockets struct {
 	addr net.Addr
 }
 
-// remove deletes what a provider that was killed could not. One built with a
-// go-plugin from before 2023 listens where it likes.
+// remove deletes what a provider that is killed can't. One built with a go-plugin
+// from before 2023 listens where it likes.
 func (s sockets) remove() {
 	if s.dir != "" {
 		_ = os.RemoveAll(s.dir)

@@ -37,10 +37,14 @@ func (l Lock) OpenTofu() bool {
 
 // ReadLock reads a lock file; one that does not exist locks nothing.
 func ReadLock(path string) (Lock, error) {
-	src, err := os.ReadFile(path)
+	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return Lock{}, nil
 	}
+	if err == nil && !info.Mode().IsRegular() { // a pipe might never be written to
+		return nil, fmt.Errorf("reading the lock file: %s is not a file; remove it and run terraform init", path)
+	}
+	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("reading the lock file: %w", err)
 	}

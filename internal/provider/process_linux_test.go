@@ -23,7 +23,11 @@ func init() {
 	if binary == "" || os.Getenv(handshake.MagicCookieKey) != "" {
 		return
 	}
-	if _, err := Start(context.Background(), Launch{Name: "it", Binary: binary, Env: os.Environ()}); err != nil {
+	c, err := Start(context.Background(), Launch{Name: "it", Binary: binary, Env: os.Environ()})
+	if err == nil {
+		err = c.announce(context.Background())
+	}
+	if err != nil {
 		fmt.Println(err)
 		os.Exit(1)
 	}
@@ -31,7 +35,8 @@ func init() {
 	select {}
 }
 
-// TestParentKilled expects no provider to outlive a SIGKILL of our process.
+// TestParentKilled expects no provider to outlive a SIGKILL of our process, and
+// no folder of its socket.
 func TestParentKilled(t *testing.T) {
 	t.Parallel()
 	r := newRig(t, providertest.Five)
@@ -39,7 +44,11 @@ func TestParentKilled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tmp := t.TempDir() // a killed parent can't tidy up
+	tmp, err := os.MkdirTemp("", "k") //nolint:usetesting // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(tmp)
 	cmd := exec.CommandContext(t.Context(), self)
 	cmd.Env = append(r.world.Env(), envParent+"="+r.pkg.Binary, "TMPDIR="+tmp)
 	out, err := cmd.StdoutPipe()
@@ -61,6 +70,9 @@ func TestParentKilled(t *testing.T) {
 	}
 	_ = cmd.Wait()
 	r.world.AwaitGone(t, soon)
+	if entries, _ := os.ReadDir(tmp); len(entries) > 0 {
+		t.Errorf("left behind: %v", entries)
+	}
 }
 
 // TestThreadEnds starts a provider from a goroutine that takes its thread with

@@ -185,10 +185,6 @@ func TestClose(t *testing.T) {
 		r.world.Behave(t, "ReadResource", "hang")
 		r.world.Put(t, "test_simple", "a", nil)
 		c := r.start()
-		dir := c.sockets.dir
-		if _, err := os.Stat(dir); err != nil {
-			t.Fatal(err)
-		}
 		ended := make(chan error, 1)
 		go func() { ended <- r.read(t.Context(), c) }()
 		r.world.AwaitCall(t, "ReadResource", 1)
@@ -208,13 +204,30 @@ func TestClose(t *testing.T) {
 		if err := r.readBlind(c); !errors.Is(err, context.Canceled) {
 			t.Errorf("a call after that: %v", err)
 		}
-		if _, err := os.Stat(dir); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(c.sockets.dir); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("the folder of its socket is still there: %v", err)
 		}
 		c.process.mu.Lock()
 		defer c.process.mu.Unlock()
 		if !c.process.gone {
 			t.Error("its id may be another's by now, and a kill would still hit it")
+		}
+	})
+}
+
+// TestSocketIsRemoved expects nothing of a running provider in the folder for
+// temporary files, so that nothing is left when all of us are killed.
+func TestSocketIsRemoved(t *testing.T) {
+	t.Parallel()
+	eachProtocol(t, func(t *testing.T, r *rig) {
+		c := r.start()
+		for range 2 {
+			if err := c.announce(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := os.Stat(c.sockets.dir); c.sockets.dir == "" || !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the folder %q of its socket is still there: %v", c.sockets.dir, err)
+			}
 		}
 	})
 }
@@ -236,8 +249,8 @@ func TestOwnSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if entries, _ := os.ReadDir(tmp); len(entries) != 1 {
-		t.Fatalf("its socket is not there: %v", entries)
+	if at := c.sockets.addr.String(); filepath.Dir(at) != tmp {
+		t.Errorf("its socket is %s", at)
 	}
 	c.Close()
 	if entries, _ := os.ReadDir(tmp); len(entries) > 0 {
@@ -410,7 +423,13 @@ func TestProcess(t *testing.T) {
 func TestMutualTLS(t *testing.T) {
 	t.Parallel()
 	eachProtocol(t, func(t *testing.T, r *rig) {
-		c := r.start()
+		l := r.launch()
+		l.keepSocket = true
+		c, err := Start(t.Context(), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
 		if err := c.announce(t.Context()); err != nil {
 			t.Fatal(err)
 		}

@@ -69,7 +69,7 @@ func (t *table) columns(header []string, rows [][]string) {
 	widths := make([]int, len(header))
 	for _, row := range append([][]string{header}, rows...) {
 		for i := range row {
-			row[i] = clean(row[i])
+			row[i] = OneLine(row[i])
 			widths[i] = max(widths[i], utf8.RuneCountInString(row[i]))
 		}
 	}

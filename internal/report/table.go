@@ -68,7 +68,7 @@ func (t *table) stack(s drift.Stack) {
 		name += " [" + s.Name + "]"
 	}
 	total := s.Resources.Checked + s.Resources.Unsupported + s.Resources.Errored
-	t.line("%s  %s  %s", t.paint(bold, clean(name)), t.status(s.Status),
+	t.line("%s  %s  %s", t.paint(bold, OneLine(name)), t.status(s.Status),
 		t.paint(faint, fmt.Sprintf("%s in %.1f s", count(total, "resource"), float64(s.DurationMS)/1000)))
 	if s.EngineReason != "" {
 		t.note(".", faint, "", "checked by terraform plan, because "+s.EngineReason)
@@ -113,7 +113,7 @@ func (t *table) note(sign string, style lipgloss.Style, address, text string) {
 	if address != "" {
 		text = address + ": " + text
 	}
-	t.line("  %s %s", t.paint(style, sign), clean(text))
+	t.line("  %s %s", t.paint(style, sign), OneLine(text))
 }
 
 func (t *table) finding(f drift.Finding) {
@@ -126,12 +126,15 @@ func (t *table) finding(f drift.Finding) {
 		what += "  " + string(f.Status)
 	}
 	if f.IgnoreReason != "" {
-		what += ": " + clean(f.IgnoreReason)
+		what += ": " + OneLine(f.IgnoreReason)
 	}
 	if f.Certainty == drift.Possible {
 		what += "  possible"
 	}
-	t.line("  %s %s%s  %s", sign, t.paint(bold, clean(f.Address)), what, t.paint(faint, f.ID))
+	if f.Waiver != nil && f.Waiver.State == drift.WaiverActive {
+		what += fmt.Sprintf(" by %s until %s: %s", OneLine(f.Waiver.ID), f.Waiver.Until, OneLine(f.Waiver.Reason))
+	}
+	t.line("  %s %s%s  %s", sign, t.paint(bold, OneLine(f.Address)), what, t.paint(faint, f.ID))
 	width := 0
 	for _, c := range f.Changes {
 		width = max(width, utf8.RuneCountInString(c.Path))
@@ -139,23 +142,26 @@ func (t *table) finding(f drift.Finding) {
 	for _, c := range f.Changes {
 		t.change(c, min(width, 40))
 	}
+	if f.Waiver != nil && f.Waiver.State == drift.WaiverEnded {
+		t.line("      %s", t.paint(yellow, fmt.Sprintf("its waiver %s (%s) ended on %s", OneLine(f.Waiver.ID), OneLine(f.Waiver.Owner), f.Waiver.Until)))
+	}
 	if f.Doubt != "" {
-		t.line("      %s", t.paint(yellow, clean(f.Doubt)))
+		t.line("      %s", t.paint(yellow, OneLine(f.Doubt)))
 	}
 }
 
 func (t *table) change(c drift.Change, width int) {
 	const indent = 6
 	if c.Sensitive {
-		t.line("%*s%-*s  (sensitive)%s", indent, "", width, clean(c.Path), t.replaces(c))
+		t.line("%*s%-*s  (sensitive)%s", indent, "", width, OneLine(c.Path), t.replaces(c))
 		return
 	}
 	parts := documentDiff(c)
 	if parts == nil {
-		t.values(indent, width, value{clean(c.Path), c.Expected, c.Actual}, t.replaces(c))
+		t.values(indent, width, value{OneLine(c.Path), c.Expected, c.Actual}, t.replaces(c))
 		return
 	}
-	t.line("%*s%s%s", indent, "", clean(c.Path), t.replaces(c))
+	t.line("%*s%s%s", indent, "", OneLine(c.Path), t.replaces(c))
 	for _, part := range parts {
 		t.values(indent+2, 0, part, "")
 	}
@@ -200,7 +206,7 @@ func show(raw json.RawMessage) string {
 	if len(raw) == 0 || string(raw) == "null" {
 		return "nothing"
 	}
-	return clean(string(raw))
+	return OneLine(string(raw))
 }
 
 // documentDiff compares JSON documents inside strings, such as policies, part
@@ -232,7 +238,7 @@ func documentDiff(c drift.Change) []value {
 		from, to := drift.ValueAt(a, path), drift.ValueAt(b, path)
 		fromJSON, _ := ctyjson.Marshal(from, from.Type())
 		toJSON, _ := ctyjson.Marshal(to, to.Type())
-		parts = append(parts, value{clean(drift.FormatPath(path)), fromJSON, toJSON})
+		parts = append(parts, value{OneLine(drift.FormatPath(path)), fromJSON, toJSON})
 	}
 	return parts
 }
@@ -267,9 +273,9 @@ func count(n int, what string) string {
 	return fmt.Sprintf("%d %ss", n, what)
 }
 
-// clean keeps text from the outside on one line and away from the terminal's
+// OneLine keeps text from the outside on one line and away from the terminal's
 // controls.
-func clean(s string) string {
+func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
 			return ' '

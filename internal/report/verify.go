@@ -46,7 +46,7 @@ func (t *table) verified(s drift.VerifiedStack) {
 	if !s.Agree {
 		verdict = t.paint(red, "differ")
 	}
-	t.line("%s  %s  %s", t.paint(bold, clean(name)), verdict, fmt.Sprintf("%d of %s", s.Agreeing, count(s.Resources, "resource")))
+	t.line("%s  %s  %s", t.paint(bold, OneLine(name)), verdict, fmt.Sprintf("%d of %s", s.Agreeing, count(s.Resources, "resource")))
 	t.line("  direct  %-10s  %-11s  %6.1f s", s.Direct.Status, count(s.Direct.Findings, "finding"), float64(s.Direct.DurationMS)/1000)
 	ratio := ""
 	if s.Ratio > 0 {
@@ -58,7 +58,7 @@ func (t *table) verified(s drift.VerifiedStack) {
 		if address == "" {
 			address = "the stack as a whole"
 		}
-		t.line("  %s %s", t.paint(red, "!"), t.paint(bold, clean(address)))
+		t.line("  %s %s", t.paint(red, "!"), t.paint(bold, OneLine(address)))
 		t.opinion("direct", d.About, d.Direct)
 		t.opinion("plan", d.About, d.Plan)
 	}
@@ -78,7 +78,7 @@ func (t *table) opinion(who, about string, o drift.Opinion) {
 	if o.Message != "" {
 		text += ": " + o.Message
 	}
-	t.line("      %-6s  %s", who, clean(text))
+	t.line("      %-6s  %s", who, OneLine(text))
 	if about == "pending" {
 		return
 	}
@@ -88,9 +88,9 @@ func (t *table) opinion(who, about string, o drift.Opinion) {
 	}
 	for _, c := range o.Changes {
 		if c.Sensitive {
-			t.line("%*s%-*s  (sensitive)%s", indent, "", min(width, 40), clean(c.Path), t.replaces(c))
+			t.line("%*s%-*s  (sensitive)%s", indent, "", min(width, 40), OneLine(c.Path), t.replaces(c))
 			continue
 		}
-		t.values(indent, min(width, 40), value{clean(c.Path), c.Expected, c.Actual}, t.replaces(c))
+		t.values(indent, min(width, 40), value{OneLine(c.Path), c.Expected, c.Actual}, t.replaces(c))
 	}
 }

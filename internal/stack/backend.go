@@ -267,7 +267,7 @@ func (s Stack) LocalWorkspaces() ([]string, error) {
 
 func (s Stack) readBackend() (backendRecord, error) {
 	path := filepath.Join(s.DataDir, "terraform.tfstate")
-	src, err := os.ReadFile(path)
+	src, err := readLimited(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return backendRecord{}, nil
 	}

@@ -55,11 +55,11 @@ type Alert struct {
 
 // Ignore is standing noise that is known, with the reason and an end.
 type Ignore struct {
-	Address    string   `yaml:"address"`
-	Type       string   `yaml:"type"`
-	Attributes []string `yaml:"attributes"`
-	Reason     string   `yaml:"reason"`
-	Until      Date     `yaml:"until"`
+	Address    Pattern   `yaml:"address"`
+	Type       string    `yaml:"type"`
+	Attributes []Pattern `yaml:"attributes"`
+	Reason     string    `yaml:"reason"`
+	Until      Date      `yaml:"until"`
 }
 
 // Concurrency limits a run; 0 means the default.
@@ -198,7 +198,9 @@ func (i *Ignore) check() error {
 
 // Rule is the rule as package drift applies it.
 func (i Ignore) Rule() drift.IgnoreRule {
-	return drift.IgnoreRule{Address: i.Address, Type: i.Type, Attributes: i.Attributes, Reason: i.Reason, Until: i.Until.Time}
+	return drift.IgnoreRule{
+		Address: drift.Pattern(i.Address), Type: i.Type, Attributes: patterns(i.Attributes), Reason: i.Reason, Until: i.Until.Time,
+	}
 }
 
 // Rules are all ignore rules.
@@ -313,6 +315,22 @@ func (s *Schedule) set(text string) error {
 	}
 	*s = Schedule(text)
 	return nil
+}
+
+// Pattern is that of addresses or of attributes: see drift.Pattern.
+type Pattern drift.Pattern
+
+func (p *Pattern) set(text string) error {
+	*p = Pattern(text)
+	return drift.Pattern(text).Check()
+}
+
+func patterns(list []Pattern) []drift.Pattern {
+	var out []drift.Pattern
+	for _, p := range list {
+		out = append(out, drift.Pattern(p))
+	}
+	return out
 }
 
 // Duration is a length of time such as 90s, 10m or 1h.

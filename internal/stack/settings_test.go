@@ -128,7 +128,7 @@ func TestSettings(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := stack.Ignore{
-		Address: `module.*.aws_instance.web["a"]`, Type: "aws_*", Attributes: []string{"tags", "ebs[*].size"}, Reason: "the scheduler sets it",
+		Address: `module.*.aws_instance.web["a"]`, Type: "aws_*", Attributes: []stack.Pattern{"tags", "ebs[*].size"}, Reason: "the scheduler sets it",
 		Until: stack.Date{Time: time.Date(2027, 1, 31, 0, 0, 0, 0, time.UTC)},
 	}
 	if diff := cmp.Diff([]stack.Ignore{want}, s.Ignore); diff != "" {

@@ -119,7 +119,7 @@ func Getenv(env []string, name string) string {
 func (s Stack) workspace(o Options) (string, error) {
 	ws := cmp.Or(o.Workspace, Getenv(o.Env, "TF_WORKSPACE"))
 	if ws == "" {
-		src, err := os.ReadFile(filepath.Join(s.DataDir, "environment"))
+		src, err := readLimited(filepath.Join(s.DataDir, "environment"))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", fmt.Errorf("reading the selected workspace: %w", err)
 		}

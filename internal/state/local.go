@@ -38,7 +38,7 @@ func (l Local) Read(ctx context.Context) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	src, err := os.ReadFile(l.Path)
+	src, err := readRegular(l.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w at %s", ErrNone, l.Path)
 	}
@@ -55,7 +55,7 @@ func (l Local) Lock(ctx context.Context) (*Lock, error) {
 		return nil, err
 	}
 	dir, name := filepath.Split(l.Path)
-	src, err := os.ReadFile(filepath.Join(dir, "."+name+".lock.info"))
+	src, err := readRegular(filepath.Join(dir, "."+name+".lock.info"))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -63,6 +63,19 @@ func (l Local) Lock(ctx context.Context) (*Lock, error) {
 		return nil, fmt.Errorf("reading the state's lock: %w", err)
 	}
 	return ParseLock(src), nil
+}
+
+// readRegular reads a file, and nothing else that goes by a path: a pipe might
+// never be written to, and a device never end. A state is read twice, besides.
+func readRegular(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s is not a file; write what is in it to one", path)
+	}
+	return os.ReadFile(path)
 }
 
 // ParseLock reads what Terraform writes of a lock's holder, the same JSON in

@@ -106,6 +106,8 @@ func (e *engine) step(ctx context.Context, what, argument string, r *reply) (kno
 		}
 	case "hang":
 		select {}
+	case "wait":
+		return true, waitFor(ctx, argument)
 	case "spawn":
 		return true, e.spawn(argument == "detached")
 	case "print":
@@ -132,6 +134,20 @@ func (e *engine) step(ctx context.Context, what, argument string, r *reply) (kno
 		return false, nil
 	}
 	return true, nil
+}
+
+// waitFor waits for a file.
+func waitFor(ctx context.Context, path string) error {
+	for {
+		if _, err := os.Stat(path); err == nil {
+			return nil
+		}
+		select {
+		case <-time.After(5 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // answer encodes a value, spoilt as was asked for.

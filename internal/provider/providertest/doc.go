@@ -88,6 +88,7 @@
 //
 //	slow:SECONDS    takes its time
 //	hang            never answers
+//	wait:FILE       answers when the file is there
 //	spawn           starts a child that lives for two minutes
 //	spawn:detached  the same in a process group of its own
 //	print:TEXT      prints TEXT to its standard error, as Go code does

@@ -71,7 +71,7 @@ func read(s state.Settings) (settings, error) {
 func (set settings) check() error {
 	switch {
 	case set.bucket == "":
-		return errors.New("the S3 backend has no bucket; set it in the backend block and run terraform init")
+		return errors.New("the S3 backend has no bucket; set it in the backend block, or give it to terraform init with -backend-config, or here with backend_config in holdfast.yaml")
 	case set.key == "" || strings.HasPrefix(set.key, "/"):
 		return errors.New("the S3 backend has no key that S3 takes; set it in the backend block, without a slash at its beginning, and run terraform init")
 	}

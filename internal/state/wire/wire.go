@@ -3,6 +3,8 @@
 package wire
 
 import (
+	"cmp"
+	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
@@ -21,15 +23,17 @@ import (
 // Options are what backends set of a connection. The zero value is the common
 // case.
 type Options struct {
-	HTTPProxy, HTTPSProxy, NoProxy string // instead of the environment's
-	CAFile                         string // PEM; trusted beside the system's
-	CAPEM                          []byte // the same, instead of the system's
-	ClientCert, ClientKey          []byte // PEM
-	Insecure                       bool   // take any certificate, as the backend's settings say
+	HTTPProxy, HTTPSProxy, NoProxy string        // instead of the environment's
+	CAFile                         string        // PEM; trusted beside the system's
+	CAPEM                          []byte        // the same, instead of the system's
+	ClientCert, ClientKey          []byte        // PEM
+	Insecure                       bool          // take any certificate, as the backend's settings say
+	Silence                        time.Duration // the longest between two pieces of an answer; 0 means a minute
 }
 
 // Transport makes connections with the environment's proxies. Nothing waits for
-// ever: connecting, and the beginning of an answer, have a time limit.
+// ever: connecting, the beginning of an answer, and silence in the middle of one
+// have a time limit.
 func Transport(s state.Settings, o Options) (*http.Transport, error) {
 	trust, err := o.tls()
 	if err != nil {
@@ -39,7 +43,7 @@ func Transport(s state.Settings, o Options) (*http.Transport, error) {
 	dialer := &net.Dialer{Timeout: 10 * time.Second, KeepAlive: 30 * time.Second}
 	return &http.Transport{
 		Proxy:                 func(r *http.Request) (*url.URL, error) { return proxy(r.URL) },
-		DialContext:           dialer.DialContext,
+		DialContext:           o.dial(dialer),
 		TLSClientConfig:       trust,
 		TLSHandshakeTimeout:   10 * time.Second,
 		ResponseHeaderTimeout: 30 * time.Second,
@@ -47,6 +51,32 @@ func Transport(s state.Settings, o Options) (*http.Transport, error) {
 		MaxIdleConnsPerHost:   16,
 		IdleConnTimeout:       30 * time.Second,
 	}, nil
+}
+
+// dial makes connections that give up on a server that has fallen silent: one
+// that is gone without a goodbye, or that hangs in the middle of its answer.
+func (o Options) dial(d *net.Dialer) func(ctx context.Context, network, addr string) (net.Conn, error) {
+	silence := cmp.Or(o.Silence, time.Minute)
+	return func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := d.DialContext(ctx, network, addr)
+		if err != nil {
+			return nil, err
+		}
+		return &impatient{conn, silence}, nil
+	}
+}
+
+// impatient is a connection whose every read has a time limit.
+type impatient struct {
+	net.Conn
+	silence time.Duration
+}
+
+func (c *impatient) Read(b []byte) (int, error) {
+	if err := c.SetReadDeadline(time.Now().Add(c.silence)); err != nil {
+		return 0, err
+	}
+	return c.Conn.Read(b)
 }
 
 // proxy chooses a URL's proxy as net/http does, from the variables of s.

@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
+	"io"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -59,7 +60,8 @@ func get(t *testing.T, url string, s state.Settings, o wire.Options) (string, er
 		return "", err
 	}
 	defer answer.Body.Close()
-	return answer.Header.Get("X-By"), nil
+	_, err = io.Copy(io.Discard, answer.Body)
+	return answer.Header.Get("X-By"), err
 }
 
 // A server that wants a client's certificate gets it, over a connection to an
@@ -141,6 +143,32 @@ func TestRefused(t *testing.T) {
 		_, err := wire.Transport(state.Settings{}, o)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "canary") {
 			t.Errorf("%s: %v", want, err)
+		}
+	}
+}
+
+// A server that falls silent in the middle of its answer, over either version of
+// HTTP.
+func TestSilence(t *testing.T) {
+	t.Parallel()
+	for _, http2 := range []bool{false, true} {
+		silent := make(chan struct{})
+		server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Length", "1000")
+			_, _ = w.Write([]byte("half"))
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-silent:
+			case <-r.Context().Done():
+			}
+		}))
+		server.EnableHTTP2 = http2
+		server.StartTLS()
+		_, err := get(t, server.URL, state.Settings{}, wire.Options{Insecure: true, Silence: 300 * time.Millisecond})
+		close(silent)
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), "timeout") {
+			t.Errorf("HTTP/2 %v: %v", http2, err)
 		}
 	}
 }
