@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"io/fs"
+	"time"
 
 	"github.com/pressly/goose/v3"
 )
@@ -11,9 +12,13 @@ import (
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// attempts to bring the tables up to date: another process may be doing so, and
-// then one of the two fails and finds the work done.
-const attempts = 10
+// attempts to bring the tables up to date, and how long after the first failure
+// the second is made; each wait is longer by as much. Another process may be
+// doing the same: then one of the two fails, and finds the work done later.
+const (
+	attempts = 20
+	waiting  = 20 * time.Millisecond
+)
 
 func (s *Store) migrate(ctx context.Context) error {
 	files, err := fs.Sub(migrations, "migrations")
@@ -24,22 +29,40 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sources := provider.ListSources()
-	known := sources[len(sources)-1].Version
-	if err := s.db.PingContext(ctx); err != nil {
-		return err
-	}
-	for range attempts {
-		if has, _ := s.version(ctx); has == known {
-			return nil
-		} else if has > known {
-			return errNewer(has, known)
-		}
-		if _, err = provider.Up(ctx); err == nil || ctx.Err() != nil {
+	for n := range attempts {
+		var again bool
+		if again, err = s.update(ctx, provider); !again {
 			return err
+		}
+		timer := time.NewTimer(time.Duration(n+1) * waiting)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
 		}
 	}
 	return err
+}
+
+// update brings the tables up to date, once. again says that another attempt may
+// do better.
+func (s *Store) update(ctx context.Context, provider *goose.Provider) (again bool, err error) {
+	// A new SQLite file refuses at once, whatever the busy timeout, while another
+	// process gives it its journal.
+	if err := s.db.PingContext(ctx); err != nil {
+		return isBusy(err), err
+	}
+	sources := provider.ListSources()
+	known := sources[len(sources)-1].Version
+	switch has, _ := s.version(ctx); {
+	case has == known:
+		return false, nil
+	case has > known:
+		return false, errNewer(has, known)
+	}
+	_, err = provider.Up(ctx)
+	return err != nil, err
 }
 
 // version is that of the tables. Those of a new database have none, and the

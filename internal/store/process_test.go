@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -26,6 +27,7 @@ type work struct {
 	Step  int // to the next
 	Looks int // 0 for no end
 	Same  bool
+	Gate  bool // wait for the end of the standard input first
 }
 
 // workEnv tells a child its work.
@@ -47,6 +49,11 @@ func child(text string) int {
 }
 
 func (w work) do(ctx context.Context) error {
+	if w.Gate {
+		if _, err := io.Copy(io.Discard, os.Stdin); err != nil {
+			return err
+		}
+	}
 	s, err := store.Open(ctx, w.Where)
 	if err != nil {
 		return err
@@ -92,8 +99,8 @@ func (w work) stacks(n int) []drift.Stack {
 	return list
 }
 
-// start starts a child.
-func start(t *testing.T, w work) (*exec.Cmd, *bufio.Scanner, *strings.Builder) {
+// command is a child that was not started yet, and what it will say of errors.
+func command(t *testing.T, w work) (*exec.Cmd, *strings.Builder) {
 	t.Helper()
 	text, err := json.Marshal(w)
 	if err != nil {
@@ -107,6 +114,13 @@ func start(t *testing.T, w work) (*exec.Cmd, *bufio.Scanner, *strings.Builder) {
 	cmd.Env = append(os.Environ(), workEnv+"="+string(text))
 	var errs strings.Builder
 	cmd.Stderr = &errs
+	return cmd, &errs
+}
+
+// start starts a child.
+func start(t *testing.T, w work) (*exec.Cmd, *bufio.Scanner, *strings.Builder) {
+	t.Helper()
+	cmd, errs := command(t, w)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +128,7 @@ func start(t *testing.T, w work) (*exec.Cmd, *bufio.Scanner, *strings.Builder) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	return cmd, bufio.NewScanner(out), &errs
+	return cmd, bufio.NewScanner(out), errs
 }
 
 // TestTwoProcesses lets processes open a new history at once, and write results
@@ -306,4 +320,34 @@ func sound(t *testing.T, file string) {
 	if err := errors.Join(db.QueryRowContext(t.Context(), "PRAGMA integrity_check").Scan(&answer)); err != nil || answer != "ok" {
 		t.Errorf("integrity check: %s, %v", answer, err)
 	}
+}
+
+// TestOpenAtOnce: several processes open a new history at the same time, and all
+// of them can.
+func TestOpenAtOnce(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, where string) {
+		const several = 8
+		var children []*exec.Cmd
+		var errs []*strings.Builder
+		gate, open, err := os.Pipe() // nobody begins before all are there
+		if err != nil {
+			t.Fatal(err)
+		}
+		for range several {
+			cmd, text := command(t, work{Where: where, Gate: true, Looks: 1})
+			cmd.Stdin = gate
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			children, errs = append(children, cmd), append(errs, text)
+		}
+		gate.Close()
+		open.Close()
+		for i, cmd := range children {
+			if err := cmd.Wait(); err != nil {
+				t.Error(err, errs[i])
+			}
+		}
+	})
 }

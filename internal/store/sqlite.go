@@ -10,7 +10,8 @@ import (
 	"strings"
 
 	"github.com/pressly/goose/v3"
-	_ "modernc.org/sqlite" // the driver "sqlite"
+	"modernc.org/sqlite" // also the driver of that name
+	lib "modernc.org/sqlite/lib"
 )
 
 // pragmas let several processes write: one waits for the other instead of
@@ -62,6 +63,13 @@ func createFile(path string) error {
 		return err
 	}
 	return file.Close()
+}
+
+// isBusy reports whether another process is in the way.
+func isBusy(err error) bool {
+	const primary = 0xff // of an extended code
+	failed, ok := errors.AsType[*sqlite.Error](err)
+	return ok && failed.Code()&primary == lib.SQLITE_BUSY
 }
 
 // errNewer is a history that this program doesn't understand.
