@@ -46,10 +46,10 @@ help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: setup
-setup: ## get what tests, demo and benchmark need: Terraform, the AWS provider, moto, Azurite, axe-core
+setup: ## get what tests, demo and benchmark need: Terraform, the AWS provider, moto, Azurite, Chromium, axe-core
 	@scripts/setup
 	@scripts/setup-azurite
-	@scripts/setup-axe
+	@scripts/setup-browser
 
 .PHONY: build
 build: ## build bin/holdfast

@@ -214,7 +214,7 @@ func (r *repository) begin(t *testing.T, who *syscall.Credential) *underWay {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), oddLimit)
 	t.Cleanup(cancel)
-	u := &underWay{ctx: ctx, cmd: exec.CommandContext(ctx, r.program, append([]string{"check", "--format", "json"}, r.args...)...)}
+	u := &underWay{ctx: ctx, cmd: exec.CommandContext(ctx, r.program, append([]string{"check", "--format", "json", "--no-history"}, r.args...)...)}
 	u.cmd.Dir, u.cmd.Env, u.cmd.Stdout, u.cmd.Stderr = r.dir, r.env(), &u.stdout, &u.stderr
 	if who != nil {
 		u.cmd.SysProcAttr = &syscall.SysProcAttr{Credential: who}
