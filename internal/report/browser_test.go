@@ -55,7 +55,7 @@ func needBrowser(t *testing.T) (chromium, axe string) {
 	_, here, _, _ := runtime.Caller(0)
 	source, err := os.ReadFile(filepath.Join(filepath.Dir(here), "..", "..", ".tools", "axe", "node_modules", "axe-core", "axe.min.js"))
 	if err != nil {
-		missing("no axe-core, run scripts/setup-axe: %v", err)
+		missing("no axe-core, run scripts/setup-browser: %v", err)
 	}
 	return chromium, string(source)
 }
