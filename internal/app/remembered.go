@@ -11,8 +11,9 @@ import (
 
 // Remembered is what the history adds to the picture of a run.
 type Remembered struct {
-	Trend []drift.TrendPoint       // of open findings, over all stacks of the history
-	Open  map[string]drift.Episode // what is not over, by the finding's id
+	Environment string
+	Trend       []drift.TrendPoint       // of open findings, over all stacks of the history
+	Open        map[string]drift.Episode // what is not over, by the finding's id
 }
 
 // The longest time that a trend looks back, and of how many points it is.
@@ -24,6 +25,11 @@ const (
 // Remember reads what a report of a run shows beside it. Where there is no
 // history, there is nothing to remember, which is no error.
 func Remember(ctx context.Context, o HistoryOptions) (r Remembered, err error) {
+	settings, err := settingsOf(CheckOptions{Config: o.Config})
+	if err != nil {
+		return r, err
+	}
+	r.Environment = settings.Environment
 	s, err := OpenHistory(ctx, o)
 	switch {
 	case errors.Is(err, ErrNoHistory):

@@ -67,7 +67,20 @@ func DriftReport(ctx context.Context, o ReportOptions) (in report.DriftReport, f
 			in.Ignore = append(in.Ignore, rule)
 		}
 	}
-	return in, file, nil
+	at, err := settings.WaiversPath(".")
+	if err != nil {
+		return in, "", err
+	}
+	in.Waivers, err = stack.ReadWaivers(at, in.Run.FinishedAt)
+	return in, file, err
+}
+
+// Latest is the latest result of each stack of a drift report, as one run.
+func Latest(in report.DriftReport) drift.Run {
+	return drift.Run{
+		SchemaVersion: drift.SchemaVersion, Tool: in.Run.Tool, StartedAt: in.Run.StartedAt, FinishedAt: in.Run.FinishedAt,
+		Summary: drift.Summarize(in.Stacks), Stacks: in.Stacks,
+	}
 }
 
 // reportPlace is where the report is written: where the settings say, else in

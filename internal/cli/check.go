@@ -169,7 +169,7 @@ func (f *checkFlags) reportOptions(ctx context.Context, outputs []target) report
 	if err != nil {
 		f.Warn(err)
 	}
-	return report.Options{Trend: r.Trend, History: r.Open}
+	return report.Options{Trend: r.Trend, History: r.Open, Environment: r.Environment}
 }
 
 // target is a format and where it goes; no file means standard output.

@@ -7,10 +7,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
+	"github.com/charmbracelet/colorprofile"
 	"github.com/spf13/cobra"
 
 	"holdfast/internal/app"
+	"holdfast/internal/report"
 )
 
 const reportHelp = `Write the drift report, DRIFT.md, from the history that holdfast check keeps: when
@@ -33,7 +37,10 @@ const reportExamples = `  # after a check
   holdfast report --check
 
   # one of production, in its own folder
-  holdfast report live/prod`
+  holdfast report live/prod
+
+  # a page of what the last checks found, with the trend
+  holdfast report --format html -o drift.html`
 
 const reportCodes = `
 Exit codes:
@@ -64,7 +71,7 @@ func (p *program) report() *cobra.Command {
 	flags.SortFlags = false
 	flags.StringVarP(&f.output, "output", "o", "", "write to `FILE` instead; - is standard output, where nothing is merged")
 	flags.BoolVar(&f.check, "check", false, "write nothing, and end with 1 if the report is not up to date")
-	flags.StringVar(&f.format, "format", "markdown", "output format: markdown")
+	flags.StringVar(&f.format, "format", "markdown", "markdown is the drift report; the latest results also as "+strings.Join(otherFormats(), ", "))
 	flags.StringVar(&f.Config, "config", "", "read the settings from `FILE` instead of the holdfast.yaml in or above the current folder")
 	flags.StringVar(&f.Store, "store", "", "the history's `PLACE`: a file, or postgres://USER@HOST/DATABASE")
 	return cmd
@@ -72,7 +79,7 @@ func (p *program) report() *cobra.Command {
 
 func (p *program) runReport(cmd *cobra.Command, f *reportFlags) error {
 	if f.format != "markdown" {
-		return &usageError{cmd.CommandPath(), fmt.Errorf("format %q: this version writes markdown", f.format)}
+		return p.reportAs(cmd, f)
 	}
 	in, file, err := app.DriftReport(cmd.Context(), f.ReportOptions)
 	if err != nil {
@@ -108,6 +115,40 @@ func (p *program) runReport(cmd *cobra.Command, f *reportFlags) error {
 	}
 	fmt.Fprintf(p.stdout, "wrote %s\n", shown)
 	return nil
+}
+
+// otherFormats are those of a run, without the one that is the drift report here.
+func otherFormats() []string {
+	return slices.DeleteFunc(report.Formats(), func(name string) bool { return name == "markdown" })
+}
+
+// reportAs writes the latest result of every stack as a check would.
+func (p *program) reportAs(cmd *cobra.Command, f *reportFlags) error {
+	if err := report.UnknownFormat(f.format); err != nil {
+		return &usageError{cmd.CommandPath(), err}
+	}
+	if f.check {
+		return &usageError{cmd.CommandPath(), errors.New("--check is about the drift report; leave --format out")}
+	}
+	in, _, err := app.DriftReport(cmd.Context(), f.ReportOptions)
+	if err != nil {
+		return err
+	}
+	remembered, err := app.Remember(cmd.Context(), f.HistoryOptions)
+	if err != nil {
+		return err
+	}
+	o := report.Options{Trend: remembered.Trend, History: remembered.Open, Environment: remembered.Environment}
+	if f.output == "" || f.output == "-" {
+		o.Table.Width = terminalWidth(p.stdout)
+		o.Table.Color = colorprofile.Detect(p.stdout, p.env) > colorprofile.ASCII
+		return report.Write(p.stdout, f.format, app.Latest(in), o)
+	}
+	var buf bytes.Buffer
+	if err := report.Write(&buf, f.format, app.Latest(in), o); err != nil {
+		return err
+	}
+	return writeFile(f.output, buf.Bytes())
 }
 
 // shortPath is a path as people would write it here.

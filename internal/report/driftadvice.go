@@ -1,7 +1,6 @@
 package report
 
 import (
-	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -153,8 +152,8 @@ func (d *draft) nextSteps() string {
 	if sum := drift.Summarize(d.Stacks); sum.Incomplete+sum.Errored > 0 {
 		steps = append(steps, "Make everything checkable: `holdfast doctor` says what is missing")
 	}
-	if len(d.waived) == 0 && len(d.Ignore) == 0 {
-		steps = append(steps, "Document all justified manual changes in advance: `ignore` in `holdfast.yaml`, with a reason and an end")
+	if len(d.Waivers) == 0 {
+		steps = append(steps, "Document all justified manual changes in advance: in `waivers.yaml`, with a reason, an owner and an end")
 	}
 	var b strings.Builder
 	b.WriteString("## Next Steps\n\n")
@@ -181,11 +180,15 @@ func (d *draft) ending() []string {
 		what := strings.TrimSpace(mdCode(string(r.Address)) + " " + mdCode(r.Type))
 		remind("the rule for "+what, r.Until, r.Reason)
 	}
-	for _, e := range d.waived {
-		w := waiverOf(e.Finding)
-		if until, err := time.Parse(time.DateOnly, w.Until); err == nil {
-			remind("the waiver of "+mdCode(d.place(e.Stack, e.Finding.Address)), until, cmp.Or(w.Reason, e.Reason))
+	for _, w := range d.Waivers {
+		if w.State(d.Run.FinishedAt) != drift.WaiverActive {
+			continue
 		}
+		var addresses []string
+		for _, a := range w.Addresses {
+			addresses = append(addresses, mdCode(string(a)))
+		}
+		remind("the waiver "+mdCode(w.ID)+" of "+strings.Join(addresses, ", "), w.Until, w.Reason)
 	}
 	return slices.Compact(steps)
 }

@@ -26,8 +26,9 @@ type DriftReport struct {
 	Episodes  []drift.Episode  // all there ever were
 	Events    []drift.Event    // those of kind baseline; others are passed over
 
-	Alerts bool               // somebody hears of drift
-	Ignore []drift.IgnoreRule // the rules that have an end
+	Alerts  bool               // somebody hears of drift
+	Ignore  []drift.IgnoreRule // the rules that have an end
+	Waivers []drift.Waiver     // all that there are
 }
 
 // DriftMarkdown writes the drift report over what the file holds now; existing is

@@ -127,6 +127,7 @@ func fleetReport() report.DriftReport {
 	in.Stacks = append(in.Stacks, broken, part)
 	waived := openFinding("aws_lambda_function.slow", "timeout", "10", "60")
 	waived.Status, waived.Waiver = drift.Waived, &drift.FindingWaiver{ID: "LOAD-1", State: drift.WaiverActive, Reason: "a load test", Owner: "ana", Ticket: "OPS-9", Until: "2026-12-01"}
+	in.Waivers = []drift.Waiver{{ID: "LOAD-1", Addresses: []drift.Pattern{"aws_lambda_function.slow"}, Reason: "a load test", Owner: "ana", Until: at("2026-12-01 00:00")}}
 	in.Episodes = append(in.Episodes, episode(waived, drift.LifeWaived, "2026-11-20 06:00", "2026-11-25 06:00"))
 	in.Baselines = append(in.Baselines, drift.Baseline{Stack: part.Ref(), At: at("2026-11-01 06:00")})
 	in.Events = append(in.Events, drift.Event{ID: "e2", At: at("2026-11-20 06:00"), Kind: drift.EventBaseline, Stack: infra, Actor: "ana", Reason: "the table was rebuilt"})

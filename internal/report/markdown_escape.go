@@ -94,4 +94,6 @@ func longestStretch(s string, of rune) int {
 }
 
 // singleLine is one line of text without spaces, or the end of a line, at its end.
-func singleLine(s string) string { return strings.TrimRight(OneLine(strings.ReplaceAll(s, "\r", " ")), " ") }
+func singleLine(s string) string {
+	return strings.TrimRight(OneLine(strings.ReplaceAll(s, "\r", " ")), " ")
+}
