@@ -134,6 +134,7 @@ func newChecker(ctx context.Context, o CheckOptions, found *fleet) (checker *det
 		Parallelism: cmp.Or(o.Parallelism, found.settings.Concurrency.Reads), Stacks: found.settings.Concurrency.Stacks,
 		ResourceTimeout: o.ResourceTimeout, Variables: o.Variables, Selection: o.Selection,
 		Source: found.sources.source, Ignore: found.settings.Rules(), Waivers: found.waivers, Now: o.now,
+		Place:    func(s stack.Stack) string { return historyPath(s, found.base) },
 		Baseline: o.baselines.wanted, Baselined: o.baselines.save,
 		Terraform: o.Terraform,
 	})

@@ -22,6 +22,7 @@ type fleet struct {
 	sources    *sources
 	waivers    []drift.Waiver
 	waiversAt  string // their file, whether or not it exists
+	base       string // the folder from which waivers and the history name stacks
 }
 
 // findStacks reads the settings and finds the stacks to check. An error is one
@@ -55,6 +56,9 @@ func findStacks(ctx context.Context, o CheckOptions) (*fleet, error) {
 }
 
 func (f *fleet) readWaivers(o CheckOptions) (err error) {
+	if f.base, err = baseFolder(f.settings); err != nil {
+		return err
+	}
 	if f.waiversAt, err = f.settings.WaiversPath("."); err != nil {
 		return err
 	}

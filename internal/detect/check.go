@@ -53,6 +53,8 @@ type Options struct {
 	Ignore []drift.IgnoreRule
 	// Waivers are manual changes that are justified.
 	Waivers []drift.Waiver
+	// Place is the path by which waivers name a stack; nil means its own.
+	Place func(stack.Stack) string
 	// Now decides which rules and waivers have ended; nil means the clock.
 	Now func() time.Time
 	// Source opens the state of a stack whose state is not in a local file.
@@ -92,6 +94,9 @@ func New(m *provider.Manager, o Options) *Checker {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Place == nil {
+		o.Place = func(s stack.Stack) string { return s.Path }
 	}
 	return &Checker{providers: m, options: o, limit: newLimiter(o.Parallelism), plans: make(chan struct{}, o.Plans)}
 }
@@ -141,7 +146,7 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 	result.ID, result.Path, result.Workspace, result.Name = s.ID(), s.Path, s.Workspace, s.Name
 	now := c.options.Now()
 	drift.ApplyIgnores(&result, c.options.Ignore, now)
-	drift.ApplyWaivers(&result, c.options.Waivers, now)
+	drift.ApplyWaivers(&result, c.options.Place(s), c.options.Waivers, now)
 	if result.Engine == "" {
 		result.Engine = string(c.firstChoice(s))
 	}

@@ -68,17 +68,17 @@ type FindingWaiver struct {
 
 // ApplyWaivers marks the open findings of a stack that active waivers cover as
 // waived, names on the others the waiver that has ended, and settles the stack
-// anew.
-func ApplyWaivers(s *Stack, waivers []Waiver, now time.Time) {
+// anew. place is the stack's path in the repository, wherever it is checked from.
+func ApplyWaivers(s *Stack, place string, waivers []Waiver, now time.Time) {
 	waived := false
 	for i := range s.Findings {
 		f := &s.Findings[i]
 		if f.Status != Open {
 			continue
 		}
-		if w := covering(s, f, waivers, now, WaiverActive); w != nil {
+		if w := covering(place, f, waivers, now, WaiverActive); w != nil {
 			f.Status, f.Waiver, waived = Waived, w.on(WaiverActive), true
-		} else if w := covering(s, f, waivers, now, WaiverEnded, WaiverActive); w != nil {
+		} else if w := covering(place, f, waivers, now, WaiverEnded, WaiverActive); w != nil {
 			f.Waiver = w.on(WaiverEnded)
 		}
 	}
@@ -89,13 +89,13 @@ func ApplyWaivers(s *Stack, waivers []Waiver, now time.Time) {
 
 // covering is the waiver that covers a finding, among those in one of the states;
 // of several that do it together, or each, the one that ends first.
-func covering(s *Stack, f *Finding, waivers []Waiver, now time.Time, states ...WaiverState) *Waiver {
+func covering(place string, f *Finding, waivers []Waiver, now time.Time, states ...WaiverState) *Waiver {
 	var first *Waiver
 	covered := make([]bool, len(f.Changes))
 	whole := false
 	for i := range waivers {
 		w := &waivers[i]
-		if !slices.Contains(states, w.State(now)) || !w.Concerns(s, f) {
+		if !slices.Contains(states, w.State(now)) || !w.concerns(place, f) {
 			continue
 		}
 		part := len(w.Attributes) == 0
@@ -115,12 +115,18 @@ func covering(s *Stack, f *Finding, waivers []Waiver, now time.Time, states ...W
 	return nil
 }
 
-// Concerns reports whether a waiver is about a finding's resource, whatever has
+// Has reports whether a waiver is about a finding of a stack: covers it, or a part
+// of it, whether or not it holds today.
+func (w Waiver) Has(place string, f *Finding) bool {
+	return w.concerns(place, f) && (len(w.Attributes) == 0 || slices.ContainsFunc(f.Changes, w.covers))
+}
+
+// concerns reports whether a waiver is about a finding's resource, whatever has
 // changed on it.
-func (w Waiver) Concerns(s *Stack, f *Finding) bool {
+func (w Waiver) concerns(place string, f *Finding) bool {
 	here := len(w.Stacks) == 0
 	for _, pattern := range w.Stacks {
-		here = here || doublestar.MatchUnvalidated(pattern, s.Path)
+		here = here || doublestar.MatchUnvalidated(pattern, place)
 	}
 	if !here {
 		return false

@@ -160,7 +160,7 @@ func TestApplyWaivers(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			s := drift.Stack{Path: "live/eu/prod", Findings: []drift.Finding{c.finding}, Resources: drift.Counts{Checked: 1, Drifted: 1}, Status: drift.StatusDrifted}
-			drift.ApplyWaivers(&s, c.waivers, now)
+			drift.ApplyWaivers(&s, s.Path, c.waivers, now)
 			f := s.Findings[0]
 			got := drift.FindingWaiver{}
 			if f.Waiver != nil {
