@@ -138,7 +138,7 @@ func (p *program) runCheck(cmd *cobra.Command, f *checkFlags, args []string) err
 	if f.log != "text" && f.log != "json" {
 		return &usageError{cmd.CommandPath(), fmt.Errorf("--log-format %q: text or json", f.log)}
 	}
-	f.Paths, f.Env, f.Watch = args, p.env, p.watch(f.quiet, f.log)
+	f.Paths, f.Env, f.Watch, f.Now = args, p.env, p.watch(f.quiet, f.log), p.now
 	f.Warn = func(err error) { fmt.Fprintf(p.stderr, "holdfast: warning: %v\n", err) }
 	run, err := app.Check(cmd.Context(), f.CheckOptions)
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -26,11 +27,16 @@ type program struct {
 	stdout, stderr io.Writer
 	code           int  // of the command that ran
 	done           bool // it has said all it had to say
+	now            func() time.Time
 }
 
 // Main runs the command line and gives the exit code.
 func Main(args, env []string, stdout, stderr io.Writer) int {
-	p := &program{env: env, stdout: stdout, stderr: stderr}
+	return (&program{env: env, stdout: stdout, stderr: stderr, now: time.Now}).main(args)
+}
+
+func (p *program) main(args []string) int {
+	stdout, stderr := p.stdout, p.stderr
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// A second Ctrl-C ends the program at once, as it does where nobody listens.
@@ -75,7 +81,7 @@ verdict is that of terraform plan, without running one.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{cmd.CommandPath(), err}
 	})
-	root.AddCommand(p.check(), p.report(), p.baseline(), p.history(), p.show(), p.verify(), p.doctor(), p.init(), p.version())
+	root.AddCommand(p.check(), p.report(), p.baseline(), p.history(), p.show(), p.waive(), p.waivers(), p.verify(), p.doctor(), p.init(), p.version())
 	root.CompletionOptions.HiddenDefaultCmd = false
 	return root
 }

@@ -96,7 +96,7 @@ func (p *program) runHistory(cmd *cobra.Command, f *historyFlags, args []string)
 		return usage(errors.New("--status chooses findings and --events shows what happened; leave one of them out"))
 	}
 	if f.since != "" {
-		since, err := parseTime(f.since, time.Now())
+		since, err := parseTime(f.since, p.now())
 		if err != nil {
 			return usage(fmt.Errorf("--since %w", err))
 		}
@@ -126,7 +126,7 @@ func (p *program) prune() *cobra.Command {
 		Use: "prune", Short: "Forget old runs; never findings, events or baselines", Long: pruneHelp + "\n" + historyExitCodes,
 		Example: "  holdfast history prune --keep 400d", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			before, err := parseTime(keep, time.Now())
+			before, err := parseTime(keep, p.now())
 			if err != nil {
 				return &usageError{cmd.CommandPath(), fmt.Errorf("--keep %w", err)}
 			}

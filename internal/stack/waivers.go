@@ -203,22 +203,29 @@ version: 1
 waivers:
 `
 
-// AddWaiver adds a waiver at the end of a file, which is made where there is none.
-// What is in it stays as it is, comments and order too; a file to whose end
-// nothing can be added is left alone, with an error.
-func AddWaiver(file string, w drift.Waiver, now time.Time) error {
+// AddWaivers adds waivers at the end of a file, which is made where there is none,
+// and gives what is added. What is in it stays as it is, comments and order too; a
+// file to whose end nothing can be added is left alone, with an error. A dry run
+// writes nothing.
+func AddWaivers(file string, list []drift.Waiver, now time.Time, dry bool) (added string, err error) {
 	src, err := readLimited(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		src = []byte(waiversHead)
 	case err != nil:
-		return fmt.Errorf("reading the waivers: %w", err)
+		return "", fmt.Errorf("reading the waivers: %w", err)
 	}
-	out, err := withWaiver(src, file, w, now)
-	if err != nil {
-		return err
+	out := src
+	for _, w := range list {
+		if out, err = withWaiver(out, file, w, now); err != nil {
+			return "", err
+		}
 	}
-	return replaceFile(file, out)
+	added = strings.TrimLeft(string(out[len(src):]), "\r\n")
+	if dry {
+		return added, nil
+	}
+	return added, replaceFile(file, out)
 }
 
 func withWaiver(src []byte, file string, w drift.Waiver, now time.Time) ([]byte, error) {

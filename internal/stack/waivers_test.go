@@ -133,7 +133,7 @@ func TestAddWaiver(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := stack.AddWaiver(file, w, waiverDay); err != nil {
+			if _, err := stack.AddWaivers(file, []drift.Waiver{w}, waiverDay, false); err != nil {
 				t.Fatal(err)
 			}
 			after, err := os.ReadFile(file)
@@ -170,7 +170,7 @@ func TestAddWaiverRefuses(t *testing.T) {
 			if err := os.WriteFile(file, []byte(c[0]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			err := stack.AddWaiver(file, w, waiverDay)
+			_, err := stack.AddWaivers(file, []drift.Waiver{w}, waiverDay, false)
 			if err == nil || !strings.Contains(err.Error(), c[1]) {
 				t.Errorf("error %v; want %s", err, c[1])
 			}
@@ -194,7 +194,7 @@ func FuzzAddWaiver(f *testing.F) {
 			t.Fatal(err)
 		}
 		before, readErr := stack.ReadWaivers(file, waiverDay)
-		err := stack.AddWaiver(file, w, waiverDay)
+		_, err := stack.AddWaivers(file, []drift.Waiver{w}, waiverDay, false)
 		out, ioErr := os.ReadFile(file)
 		if ioErr != nil {
 			t.Fatal(ioErr)
