@@ -111,7 +111,7 @@ func Check(ctx context.Context, o CheckOptions) (drift.Run, error) {
 	run.FinishedAt = time.Now().UTC()
 	run.Summary = drift.Summarize(run.Stacks)
 	nothing := len(o.Selection.Targets) > 0 && run.Summary.Resources+run.Summary.Pending+run.Summary.Errored == 0
-	if err := cmp.Or(history.end(ctx, run, !nothing), o.baselines.end()); err != nil && o.Warn != nil {
+	if err := cmp.Or(history.end(ctx, &run, !nothing), o.baselines.end()); err != nil && o.Warn != nil {
 		o.Warn(err)
 	}
 	if nothing {

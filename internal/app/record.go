@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"holdfast/internal/drift"
@@ -27,6 +28,8 @@ type recorder struct {
 	saved *store.Run
 	lost  int   // results that were not saved
 	err   error // the first
+	// What is unsound about a state beside the one of the last check, by stack.
+	unsound map[string][]drift.Integrity
 }
 
 // record begins a recorder for so many stacks; nil where nothing is to be
@@ -46,7 +49,7 @@ func record(ctx context.Context, o CheckOptions, found *fleet, run drift.Run) (*
 	r := &recorder{
 		place: at, base: base, covers: o.Selection.Has,
 		run:     drift.RunRecord{Tool: run.Tool, StartedAt: run.StartedAt, Trigger: cmp.Or(o.Trigger, "command")},
-		results: make(chan drift.Stack, len(found.candidates)),
+		results: make(chan drift.Stack, len(found.candidates)), unsound: map[string][]drift.Integrity{},
 	}
 	r.done.Go(func() { r.write(ctx) })
 	return r, nil
@@ -72,21 +75,38 @@ func (r *recorder) write(ctx context.Context) {
 			r.lost++
 			continue
 		}
-		if err := r.saved.Save(ctx, result, r.covers); err != nil {
+		if err := r.add(ctx, result); err != nil {
 			r.lost++
 			r.err = cmp.Or(r.err, err)
 		}
 	}
 }
 
-// end waits until all is written and finishes the run, unless something is
-// missing. It says what is.
-func (r *recorder) end(ctx context.Context, run drift.Run, decided bool) error {
+// add saves a result, with what comes of comparing it with the last one.
+func (r *recorder) add(ctx context.Context, result drift.Stack) error {
+	before, _, err := r.store.Stack(ctx, result.ID)
+	if err != nil {
+		return err
+	}
+	if faults := drift.CompareStates(before, result); len(faults) > 0 {
+		r.unsound[result.ID] = faults
+		result.Integrity = slices.Concat(faults, result.Integrity)
+	}
+	return r.saved.Save(ctx, result, r.covers)
+}
+
+// end waits until all is written, adds to the run what the history knows, and
+// finishes it there, unless something is missing. It says what is.
+func (r *recorder) end(ctx context.Context, run *drift.Run, decided bool) error {
 	if r == nil {
 		return nil
 	}
 	close(r.results)
 	r.done.Wait()
+	for i := range run.Stacks {
+		s := &run.Stacks[i]
+		s.Integrity = slices.Concat(r.unsound[s.ID], s.Integrity)
+	}
 	if r.saved != nil && r.err == nil && decided && ctx.Err() == nil {
 		r.err = r.saved.Finish(ctx, run.FinishedAt, run.Summary)
 	}

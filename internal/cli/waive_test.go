@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -86,4 +87,40 @@ func TestWaive(t *testing.T) {
 	expect("2026-12-06 00:00:00", 1, []string{"waivers.yaml:", `unknown key "owned_by"`}, "check")
 	expect("2026-12-06 00:00:00", 1, []string{`unknown key "owned_by"`}, "waivers")
 	r.world.AssertReadOnly(t)
+}
+
+// TestUnsoundSinceLastCheck puts an older state back, and then another one: the
+// check says so once, and its exit code too.
+func TestUnsoundSinceLastCheck(t *testing.T) {
+	t.Parallel()
+	r := newOddRig(t).repository(t)
+	r.file(t, "holdfast.yaml", "version: 1\n")
+	const day = "2026-11-25 10:00:00"
+	serial := func(n, lineage string) func(string) string {
+		return func(s string) string {
+			s = regexp.MustCompile(`"serial": *[0-9]+`).ReplaceAllString(s, `"serial": `+n)
+			return regexp.MustCompile(`"lineage": *"[^"]*"`).ReplaceAllString(s, `"lineage": "`+lineage+`"`)
+		}
+	}
+	for i, c := range []struct {
+		edit func(string) string
+		code int
+		says string
+	}{
+		{serial("7", "one"), 0, ""},
+		{serial("7", "one"), 0, ""},
+		{serial("6", "one"), 1, "the state's serial was 7 at the last check and is 6"},
+		{serial("6", "one"), 0, ""},
+		{serial("9", "two"), 1, "the state's lineage was one at the last check and is two"},
+		{serial("9", "two"), 0, ""},
+	} {
+		r.edit(t, before+"/terraform.tfstate", c.edit)
+		code, stdout, stderr := r.at(t, day, "check")
+		if code != c.code || c.says == "" && strings.Contains(stdout, "last check") || !strings.Contains(stdout, c.says) {
+			t.Fatalf("check %d: exit code %d, want %d and %q\n%s%s", i, code, c.code, c.says, stdout, stderr)
+		}
+	}
+	if code, _, _ := r.at(t, day, "check", "--no-history"); code != 0 {
+		t.Errorf("without a history: exit code %d", code)
+	}
 }

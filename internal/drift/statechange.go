@@ -19,13 +19,13 @@ func CompareStates(before, now Stack) []Integrity {
 	}
 	if before.State.Lineage != now.State.Lineage {
 		add("lineage_changed", SeverityError,
-			"the state's lineage was %s at the last check and is %s: it is another state, made anew or restored from another stack; find out who replaced it, and restore the right one, or accept it with holdfast baseline --renew",
+			"the state's lineage was %s at the last check and is %s: it is another state, made anew or restored from another stack; find out who replaced it, and restore the right one",
 			before.State.Lineage, now.State.Lineage)
 		return faults
 	}
 	if now.State.Serial < before.State.Serial {
 		add("serial_back", SeverityError,
-			"the state's serial was %d at the last check and is %d: an older state was put back, and what was applied since is not in it; restore the newest one, or accept it with holdfast baseline --renew",
+			"the state's serial was %d at the last check and is %d: an older state was put back, and what was applied since is not in it; restore the newest one",
 			before.State.Serial, now.State.Serial)
 	}
 	had, has := before.Resources.total()+before.Resources.Skipped, now.Resources.total()+now.Resources.Skipped

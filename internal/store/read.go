@@ -52,6 +52,14 @@ func (s *Store) Stacks(ctx context.Context) iter.Seq2[drift.Stack, error] {
 	return each(ctx, s, "reading the results", document[drift.Stack], "SELECT result FROM stacks WHERE result <> '' ORDER BY id")
 }
 
+// Stack gives the latest result of one stack, as Stacks does.
+func (s *Store) Stack(ctx context.Context, id string) (result drift.Stack, ok bool, err error) {
+	for found, err := range each(ctx, s, "reading a result", document[drift.Stack], "SELECT result FROM stacks WHERE result <> '' AND id = $1", id) {
+		return found, err == nil, err
+	}
+	return result, false, nil
+}
+
 // Episodes gives episodes, oldest first.
 func (s *Store) Episodes(ctx context.Context, f Filter) iter.Seq2[drift.Episode, error] {
 	c := f.episodes()
