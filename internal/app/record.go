@@ -104,8 +104,9 @@ func (r *recorder) end(ctx context.Context, run *drift.Run, decided bool) error 
 	close(r.results)
 	r.done.Wait()
 	for i := range run.Stacks {
-		s := &run.Stacks[i]
-		s.Integrity = slices.Concat(r.unsound[s.ID], s.Integrity)
+		if s := &run.Stacks[i]; len(r.unsound[s.ID]) > 0 {
+			s.Integrity = slices.Concat(r.unsound[s.ID], s.Integrity)
+		}
 	}
 	if r.saved != nil && r.err == nil && decided && ctx.Err() == nil {
 		r.err = r.saved.Finish(ctx, run.FinishedAt, run.Summary)
