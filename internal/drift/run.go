@@ -131,7 +131,7 @@ type Finding struct {
 	Changes   []Change        `json:"changes"`
 	Certainty Certainty       `json:"certainty"`
 	Doubt     string          `json:"doubt,omitempty"` // why it is only possible
-	Cause     json.RawMessage `json:"cause"`
+	Cause     *Cause          `json:"cause"`
 	Waiver    json.RawMessage `json:"waiver"`
 	Status    FindingStatus   `json:"status"`
 	// IgnoreReason is that of the rule by which the finding is ignored.

@@ -1,0 +1,268 @@
+package attribution
+
+import (
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Identifier is an attribute of an object that names it, or what it belongs to.
+type Identifier struct {
+	Name  string // function_name
+	Value string
+}
+
+// maxIdentifier is how long an identifying value may be; ARNs may be long.
+const maxIdentifier = 1024
+
+// plainNames are attributes that name an object by themselves.
+var plainNames = []string{"id", "arn", "name", "url", "identifier", "bucket", "key_id"}
+
+// Identifiers picks the attributes of an object that can tell which one it is in
+// a record. Leave out what is sensitive: a policy document or a secret is no name,
+// and what is picked is searched for in logs.
+func Identifiers(resourceType string, attributes map[string]any) []Identifier {
+	arn, _ := attributes["arn"].(string)
+	n := nounOf(resourceType, arn)
+	var out []Identifier
+	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		value, ok := attributes[name].(string)
+		if !ok || value == "" || len(value) > maxIdentifier || strings.ContainsAny(value, "{}\n") || accountID.MatchString(value) {
+			continue
+		}
+		if w := words(name); !strings.HasSuffix(name, "_prefix") && (names(name, w, n) || inside(attributes, value)) {
+			out = append(out, Identifier{name, value})
+		}
+	}
+	return out
+}
+
+// accountID matches the number of an account, which names no object.
+var accountID = regexp.MustCompile(`^[0-9]{12}$`)
+
+// names reports whether an attribute identifies: by its name, or because it says
+// what an object of this type belongs to, as role does in aws_iam_role_policy.
+func names(name string, w []string, n noun) bool {
+	if slices.Contains(plainNames, name) {
+		return true
+	}
+	rest, named := stem(w)
+	return named || runOf(rest, n.main())
+}
+
+// inside reports whether a value is a part of the object's own id or ARN that is
+// not its name: the cluster in service/main/web. What an object may be changed to
+// use, such as a role, is no such part.
+func inside(attributes map[string]any, value string) bool {
+	for _, name := range []string{"arn", "id"} {
+		if own, ok := attributes[name].(string); ok && partOf(own, value) {
+			return true
+		}
+	}
+	return false
+}
+
+func partOf(own, value string) bool {
+	part := lastPart(value)
+	parts := strings.FieldsFunc(first(arnPart(own, 5), own), func(r rune) bool { return r == '/' || r == ':' })
+	return part != "" && value != own && len(parts) > 2 && slices.Contains(parts[1:len(parts)-1], part)
+}
+
+// runOf reports whether words stand in a row somewhere in others.
+func runOf(run, list []string) bool {
+	for i := range list {
+		if hasPrefix(list[i:], run) {
+			return true
+		}
+	}
+	return false
+}
+
+// unique matches ids that no two objects share: i-0123456789abcdef0, a UUID.
+var unique = regexp.MustCompile(`^([a-z]+-)+[0-9a-f]{8,}$|^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+// own reports whether an identifier names the object itself, rather than what it
+// belongs to. id is the value of its id.
+func (n noun) own(i Identifier, id string) bool {
+	if i.Name == "arn" || i.Name == "id" || i.Value == id {
+		return true
+	}
+	rest, named := stem(words(i.Name))
+	if len(rest) == 0 {
+		return true
+	}
+	return hasSuffix(n.main(), rest) && (named || len(rest) == len(n.main()))
+}
+
+// sameObject compares what a record has with an identifier's value. Names may be
+// written as ARNs, URLs, or with a qualifier: app:live.
+func sameObject(value string, i Identifier) bool {
+	if value == i.Value {
+		return true
+	}
+	if strings.HasPrefix(i.Value, "arn:") || strings.HasPrefix(value, "arn:") {
+		return sameARN(value, i.Value)
+	}
+	return lastPart(value) == i.Value || lastPart(i.Value) == value || strings.HasPrefix(value, i.Value+":")
+}
+
+// sameARN compares where one side at least is an ARN.
+func sameARN(a, b string) bool {
+	a, b = strings.TrimSuffix(a, ":*"), strings.TrimSuffix(b, ":*")
+	if strings.HasPrefix(a, "arn:") && strings.HasPrefix(b, "arn:") {
+		return a == b || strings.HasPrefix(a, b+":") // with a qualifier
+	}
+	if strings.HasPrefix(a, "arn:") {
+		a, b = b, a
+	}
+	resource := arnPart(b, 5)
+	if strings.HasPrefix(a, "/") && strings.HasSuffix(resource, a) {
+		return true // a path: /aws/lambda/app
+	}
+	return a != "" && (resource == a || strings.HasSuffix(resource, "/"+a) || strings.HasSuffix(resource, ":"+a))
+}
+
+// lastPart is what stands after the last slash of a URL or ARN.
+func lastPart(value string) string {
+	if strings.HasPrefix(value, "http") || strings.HasPrefix(value, "arn:") {
+		return value[strings.LastIndexAny(value, "/:")+1:]
+	}
+	return value
+}
+
+// containers are names around parameters that say nothing of their own.
+func isContainer(name string) bool {
+	for _, w := range words(name) {
+		if !noise[w] && w != "resource" && w != "criteria" {
+			return false
+		}
+	}
+	return true
+}
+
+// atTop reports whether a value stands at the top of a request, or in containers
+// alone: resourcesSet.items.resourceId, updateStageInput.stageName.
+func (n node) atTop() bool {
+	for _, name := range n.names[:len(n.names)-1] {
+		if !isContainer(name) && !strings.HasSuffix(name, "Input") && !strings.HasSuffix(name, "Request") && !strings.HasSuffix(name, "Set") {
+			return false
+		}
+	}
+	return true
+}
+
+// place says how a parameter and an identifier belong together, by their names.
+func (n noun) sameName(param node, i Identifier) bool {
+	name := words(i.Name)
+	if slices.Equal(param.leaf, name) {
+		return true
+	}
+	rest, named := stem(param.leaf)
+	own, ownNamed := stem(name)
+	if slices.Equal(rest, own) && (named || ownNamed) {
+		return len(rest) > 0 || slices.Equal(param.leaf, name) || isPlain(param.leaf) && isPlain(name)
+	}
+	if len(own) > 0 {
+		return false
+	}
+	// name, id, arn: the parameter's name must be that of the type.
+	return slices.ContainsFunc(n.forms, func(f []string) bool { return named && hasSuffix(f, rest) || join(f) == join(rest) })
+}
+
+// isPlain is for names that are a suffix alone.
+func isPlain(w []string) bool { return len(w) == 1 && slices.Contains(identitySuffixes, w[0]) }
+
+// identified is what a record says about which object it is of.
+type identified struct {
+	yes  bool
+	used map[int]bool // positions of the nodes that name it, which say nothing of attributes
+}
+
+// identify tells whether a record is of the target's object. A parameter that
+// should name the object, or what it belongs to, and names another decides
+// against it, whatever else is in the record.
+func (t *Target) identify(r *Record, list []node) identified {
+	out := identified{used: map[int]bool{}}
+	if !t.inPlace(r) {
+		return out
+	}
+	for _, resource := range r.Resources {
+		if t.arn != "" && (resource.ARN == t.arn || resource.Name == t.arn) {
+			out.yes = true
+		}
+	}
+	belongs := map[string]bool{}
+	for at := range list {
+		values, ok := texts(list[at].value)
+		if !ok || len(values) == 0 {
+			continue
+		}
+		match := t.compareParam(list[at], values)
+		if match.other {
+			return identified{}
+		}
+		if match.own || match.reference != "" {
+			out.used[at] = true
+		}
+		out.yes = out.yes || match.own
+		if match.reference != "" {
+			belongs[match.reference] = true
+		}
+	}
+	if !out.yes && len(t.references) >= 2 {
+		out.yes = len(belongs) == len(t.references)
+	}
+	return out
+}
+
+// inPlace compares account and region, where both sides are known.
+func (t *Target) inPlace(r *Record) bool {
+	if account := r.Account(); t.Account != "" && account != "" && account != t.Account {
+		return false
+	}
+	return t.Region == "" || r.Region == "" || global[r.Source] || r.Region == t.Region
+}
+
+// paramMatch is what a parameter says: it names the object, something it belongs
+// to, or another object.
+type paramMatch struct {
+	own       bool
+	reference string // name of the identifier
+	other     bool
+}
+
+func (t *Target) compareParam(param node, values []string) paramMatch {
+	var m paramMatch
+	comparable := false
+	top := !param.response && param.atTop()
+	rest, _ := stem(param.leaf)
+	generic := len(rest) == 1 && rest[0] == "resource"
+	for _, i := range t.identifiers {
+		named := top && (t.noun.sameName(param, i.Identifier) || generic && i.own)
+		equal := slices.ContainsFunc(values, func(v string) bool { return sameObject(v, i.Identifier) })
+		switch {
+		case equal && named && i.own, equal && i.own && i.unique && !param.isReference(t):
+			m.own = true
+		case equal && named:
+			m.reference = i.Name
+		case named && !i.changed:
+			comparable = true
+		}
+	}
+	m.other = comparable && !m.own && m.reference == "" && !generic && t.decides(param)
+	return m
+}
+
+// isReference is for values of parameters that say what another object uses, so
+// that an id in them says nothing: those inside lists of rules and the like.
+func (n node) isReference(*Target) bool { return len(n.names) > 6 }
+
+// decides reports whether a parameter says which object a request is about. It
+// does by a name that ends as names do, or by the noun of the type.
+func (t *Target) decides(param node) bool {
+	rest, named := stem(param.leaf)
+	return named || runOf(rest, t.noun.main()) || slices.ContainsFunc(t.identifiers, func(i identifier) bool {
+		return i.parent && slices.Equal(words(i.Name), param.leaf)
+	})
+}
