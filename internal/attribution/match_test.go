@@ -65,7 +65,7 @@ var (
 	group  = map[string]any{"arn": arn("ec2", "security-group/sg-0123456789abcdef0"), "id": "sg-0123456789abcdef0", "name": "web", "vpc_id": "vpc-0123456789abcdef0", "owner_id": "111111111111"}
 	role   = map[string]any{"arn": "arn:aws:iam::111111111111:role/app", "id": "app", "name": "app", "unique_id": "AROAEXAMPLE"}
 	inline = map[string]any{"id": "app:access", "name": "access", "role": "app"}
-	bucket = map[string]any{"id": "data", "bucket": "data"}
+	data   = map[string]any{"id": "data", "bucket": "data"}
 )
 
 var matchings = []matching{
@@ -129,12 +129,12 @@ var matchings = []matching{
 	{"policy attached to a role", "aws_iam_policy", map[string]any{"id": "arn:aws:iam::111111111111:policy/access", "arn": "arn:aws:iam::111111111111:policy/access", "name": "access"}, []change{{"policy", `"{}"`, `"{\"a\":1}"`}}, "iam", "AttachRolePolicy", `{"roleName":"app","policyArn":"arn:aws:iam::111111111111:policy/access"}`, "", ""},
 	{"policy version", "aws_iam_policy", map[string]any{"id": "arn:aws:iam::111111111111:policy/access", "arn": "arn:aws:iam::111111111111:policy/access", "name": "access"}, []change{{"policy", `"{}"`, `"{\"a\":1}"`}}, "iam", "CreatePolicyVersion", `{"policyArn":"arn:aws:iam::111111111111:policy/access","policyDocument":"{\"a\":1}","setAsDefault":true}`, "", "value"},
 
-	{"versioning", "aws_s3_bucket_versioning", bucket, []change{{"versioning_configuration[0].status", `"Enabled"`, `"Suspended"`}}, "s3", "PutBucketVersioning", `{"bucketName":"data","Host":"data.s3.amazonaws.com","versioning":"","VersioningConfiguration":{"Status":"Suspended"}}`, "", "value"},
-	{"public access", "aws_s3_bucket_public_access_block", bucket, []change{{"block_public_acls", "true", "false"}}, "s3", "PutBucketPublicAccessBlock", `{"bucketName":"data","PublicAccessBlockConfiguration":{"BlockPublicAcls":false,"IgnorePublicAcls":true}}`, "", "value"},
+	{"versioning", "aws_s3_bucket_versioning", data, []change{{"versioning_configuration[0].status", `"Enabled"`, `"Suspended"`}}, "s3", "PutBucketVersioning", `{"bucketName":"data","Host":"data.s3.amazonaws.com","versioning":"","VersioningConfiguration":{"Status":"Suspended"}}`, "", "value"},
+	{"public access", "aws_s3_bucket_public_access_block", data, []change{{"block_public_acls", "true", "false"}}, "s3", "PutBucketPublicAccessBlock", `{"bucketName":"data","PublicAccessBlockConfiguration":{"BlockPublicAcls":false,"IgnorePublicAcls":true}}`, "", "value"},
 	{"bucket tags", "aws_s3_bucket", map[string]any{"id": "data", "bucket": "data", "arn": "arn:aws:s3:::data"}, []change{{`tags["x"]`, `"1"`, `null`}}, "s3", "PutBucketTagging", `{"bucketName":"data","Tagging":{"TagSet":{"Tag":[{"Key":"y","Value":"1"}]}}}`, "", "named"},
-	{"bucket policy", "aws_s3_bucket_policy", bucket, []change{{"policy", `"{}"`, `"{\"a\":1}"`}}, "s3", "PutBucketPolicy", `{"bucketName":"data","bucketPolicy":{"a":1}}`, "", "value"},
-	{"bucket policy deleted", "aws_s3_bucket_policy", bucket, nil, "s3", "DeleteBucketPolicy", `{"bucketName":"data"}`, "", "deleted"},
-	{"bucket deleted", "aws_s3_bucket_versioning", bucket, nil, "s3", "DeleteBucket", `{"bucketName":"data"}`, "", "parent"},
+	{"bucket policy", "aws_s3_bucket_policy", data, []change{{"policy", `"{}"`, `"{\"a\":1}"`}}, "s3", "PutBucketPolicy", `{"bucketName":"data","bucketPolicy":{"a":1}}`, "", "value"},
+	{"bucket policy deleted", "aws_s3_bucket_policy", data, nil, "s3", "DeleteBucketPolicy", `{"bucketName":"data"}`, "", "deleted"},
+	{"bucket deleted", "aws_s3_bucket_versioning", data, nil, "s3", "DeleteBucket", `{"bucketName":"data"}`, "", "parent"},
 
 	{"key rotation", "aws_kms_key", map[string]any{"id": uuid, "key_id": uuid, "arn": arn("kms", "key/"+uuid)}, []change{{"enable_key_rotation", "true", "false"}}, "kms", "DisableKeyRotation", `{"keyId":"` + uuid + `"}`, "", "value"},
 	{"key disabled", "aws_kms_key", map[string]any{"id": uuid, "key_id": uuid, "arn": arn("kms", "key/"+uuid)}, []change{{"is_enabled", "true", "false"}}, "kms", "DisableKey", `{"keyId":"` + uuid + `"}`, "", "value"},

@@ -3,7 +3,6 @@ package attribution
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"path"
 	"regexp"
@@ -235,22 +234,4 @@ func clean(prefix string) string {
 		return ""
 	}
 	return prefix + "/"
-}
-
-// Location is where logs are: s3://BUCKET/PREFIX, or a folder.
-func splitLocation(location string) (bucket, prefix string, ok bool) {
-	rest, ok := strings.CutPrefix(location, "s3://")
-	if !ok {
-		return "", "", false
-	}
-	bucket, prefix, _ = strings.Cut(rest, "/")
-	return bucket, prefix, bucket != ""
-}
-
-// errNoBucket is for s3:// without a name.
-var errNoBucket = errors.New("name a bucket: s3://BUCKET/PREFIX")
-
-// badLocation wraps what is wrong with a location.
-func badLocation(location string, err error) error {
-	return fmt.Errorf("CloudTrail logs in %s: %w", location, err)
 }
