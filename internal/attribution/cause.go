@@ -175,7 +175,7 @@ func pick(list []entry) (e entry, reason string) {
 		case other.ours:
 			return entry{}, "the last recorded write is Holdfast's own"
 		case other.who != left[0].who:
-			return entry{}, "two writes in the same second, by " + left[0].event.Actor + " and by " + other.event.Actor
+			return entry{}, "two writes in the same second, by " + who(left[0]) + " and by " + who(other)
 		}
 	}
 	return left[len(left)-1], ""

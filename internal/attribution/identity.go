@@ -17,7 +17,7 @@ type Identifier struct {
 const maxIdentifier = 1024
 
 // plainNames are attributes that name an object by themselves.
-var plainNames = []string{"id", "arn", "name", "url", "identifier", "bucket", "key_id"}
+var plainNames = []string{"id", "arn", "name", "url", "identifier", "bucket", "key_id", "rule", "cluster"}
 
 // Identifiers picks the attributes of an object that can tell which one it is in
 // a record. Leave out what is sensitive: a policy document or a secret is no name,
@@ -64,6 +64,11 @@ func inside(attributes map[string]any, value string) bool {
 }
 
 func partOf(own, value string) bool {
+	for _, separator := range []string{"-", "_", "/", ":", ",", "|"} {
+		if value != "" && strings.HasPrefix(own, value+separator) {
+			return true
+		}
+	}
 	part := lastPart(value)
 	parts := strings.FieldsFunc(first(arnPart(own, 5), own), func(r rune) bool { return r == '/' || r == ':' })
 	return part != "" && value != own && len(parts) > 2 && slices.Contains(parts[1:len(parts)-1], part)
@@ -85,6 +90,9 @@ var unique = regexp.MustCompile(`^([a-z]+-)+[0-9a-f]{8,}$|^[0-9a-f]{8}-[0-9a-f]{
 // own reports whether an identifier names the object itself, rather than what it
 // belongs to. id is the value of its id.
 func (n noun) own(i Identifier, id string) bool {
+	if i.Name == "arn" && !n.ofService(i.Value) {
+		return false // of what a target or a subscription leads to
+	}
 	if i.Name == "arn" || i.Name == "id" || i.Value == id {
 		return true
 	}
@@ -164,7 +172,7 @@ func (n noun) sameName(param node, i Identifier) bool {
 		return len(rest) > 0 || slices.Equal(param.leaf, name) || isPlain(param.leaf) && isPlain(name)
 	}
 	if len(own) > 0 {
-		return false
+		return isPlain(param.leaf) && ownNamed && hasSuffix(n.main(), own) // ids, of targets
 	}
 	// name, id, arn: the parameter's name must be that of the type.
 	return slices.ContainsFunc(n.forms, func(f []string) bool { return named && hasSuffix(f, rest) || join(f) == join(rest) })
@@ -239,7 +247,7 @@ func (t *Target) compareParam(param node, values []string) paramMatch {
 	rest, _ := stem(param.leaf)
 	generic := len(rest) == 1 && rest[0] == "resource"
 	for _, i := range t.identifiers {
-		named := top && (t.noun.sameName(param, i.Identifier) || generic && i.own)
+		named := generic && !param.response && i.own || top && (t.noun.sameName(param, i.Identifier) || generic && i.own)
 		equal := slices.ContainsFunc(values, func(v string) bool { return sameObject(v, i.Identifier) })
 		switch {
 		case equal && named && i.own, equal && i.own && i.unique && !param.isReference(t):
@@ -265,4 +273,10 @@ func (t *Target) decides(param node) bool {
 	return named || runOf(rest, t.noun.main()) || slices.ContainsFunc(t.identifiers, func(i identifier) bool {
 		return i.parent && slices.Equal(words(i.Name), param.leaf)
 	})
+}
+
+// ofService reports whether an ARN is of the service that the type is of.
+func (n noun) ofService(arn string) bool {
+	service := arnPart(arn, 2)
+	return service == "" || n.source == first(sourcesOfARN[service], service)+".amazonaws.com"
 }

@@ -111,6 +111,9 @@ func (t *Target) deletion(r *Record, a action, all []node) ([]claim, bool) {
 	if !id.yes {
 		return nil, false
 	}
+	if t.emptied(a, all) {
+		return []claim{{-1, ruleDeleted, same}}, true
+	}
 	switch {
 	case (deleting[a.verb] || parting[a.verb]) && t.isNoun(a):
 		return []claim{{-1, ruleDeleted, same}}, true
@@ -118,6 +121,18 @@ func (t *Target) deletion(r *Record, a action, all []node) ([]claim, bool) {
 		return []claim{{-1, ruleDeleted, differs}}, true // made again later: something else ended it
 	}
 	return nil, true
+}
+
+// emptied is for a resource that is only an attribute of another to its service:
+// the policy of a queue is gone when it is set to nothing.
+func (t *Target) emptied(a action, all []node) bool {
+	if !wholly[a.verb] || len(a.noun) == 0 || !hasPrefix(telling(a.noun), t.noun.main()) {
+		return false
+	}
+	name := words(strings.TrimPrefix(t.Finding.Type, "aws_"))
+	return slices.ContainsFunc(all, func(n node) bool {
+		return !n.response && isEmpty(n.value) && n.value != nil && hasSuffix(name, n.last) && len(name) > len(t.noun.main())+1
+	})
 }
 
 // isNoun reports whether an action is of the very thing that the type is.
@@ -178,6 +193,14 @@ func (t *Target) claim(at int, a action, list []node) (claim, bool) {
 		if known {
 			o = compare(live, n.value)
 		}
+		if how == byLeaf && (o != same || !telltale(live)) {
+			continue
+		}
+		if _, isList := live.([]any); isList && known && o == unknown {
+			if o, how = t.part(at, a, n, live); how == notNamed {
+				continue
+			}
+		}
 		if !found || o == same || o == differs && best == unknown {
 			best = o
 		}
@@ -192,6 +215,64 @@ func (t *Target) claim(at int, a action, list []node) (claim, bool) {
 	return claim{}, false
 }
 
+// telltale reports whether a value is one that two attributes hardly share.
+func telltale(value any) bool {
+	s, ok := text(value)
+	return ok && len(s) > 2 && s != "true" && s != "false"
+}
+
+// part is for an event that gives elements of a collection: one of them must be
+// what has changed.
+func (t *Target) part(at int, a action, n node, live any) (outcome, naming) {
+	before, ok := decode(t.Finding.Changes[at].Expected)
+	if !ok {
+		return unknown, looselyNamed
+	}
+	changed := without(elements(live), elements(before))
+	if removing[a.verb] {
+		changed = without(elements(before), elements(live))
+	}
+	given := elementsOf(n.value)
+	for _, part := range given {
+		if slices.ContainsFunc(changed, func(e map[string]bool) bool { return covers(e, part) }) {
+			return same, fullyNamed
+		}
+	}
+	if len(given) == 0 {
+		return unknown, looselyNamed
+	}
+	return unknown, notNamed
+}
+
+// elementsOf are the elements of a list, or of a map as keys and values. Of what
+// has a key and a value, nothing else counts.
+func elementsOf(value any) []map[string]bool {
+	var out []map[string]bool
+	switch v := unwrap(value).(type) {
+	case map[string]any:
+		for key, inner := range v {
+			set := map[string]bool{key: true}
+			scalars(inner, set)
+			out = append(out, set)
+		}
+	case []any:
+		for _, item := range v {
+			set := map[string]bool{}
+			if m, isMap := item.(map[string]any); isMap {
+				if path, inner, ok := asPair(m, false); ok {
+					set[path[0]] = true
+					scalars(inner, set)
+					out = append(out, set)
+					continue
+				}
+			}
+			scalars(item, set)
+			out = append(out, set)
+		}
+	}
+	return out
+}
+
 func ruleOf(o outcome, other string) string {
 	if o == same {
 		return ruleValue
@@ -204,6 +285,7 @@ type naming int
 
 const (
 	notNamed naming = iota
+	byLeaf          // the last name alone, without what it is inside of
 	looselyNamed
 	fullyNamed
 )
@@ -216,6 +298,8 @@ func (t *Target) named(attr attribute, n node, a action) naming {
 	extra := missing(parents, attr.all, a.noun, main)
 	equal := join(n.leaf) == join(attr.leaf) || join(n.last) == join(attr.last)
 	switch {
+	case len(n.names) == 1 && join(n.leaf) == join(attr.leaf) && len(attr.all) > len(attr.last) && !within(attr.all, n.all, a.noun, main):
+		return byLeaf
 	case !within(attr.all, n.all, a.noun, main):
 		return notNamed
 	case equal && extra == 0:

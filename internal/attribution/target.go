@@ -45,6 +45,9 @@ func (t *Target) prepare() {
 		}
 	}
 	t.noun = nounOf(t.Finding.Type, t.arn)
+	if !t.noun.ofService(t.arn) {
+		t.arn = ""
+	}
 	if t.Region == "" {
 		t.Region = arnPart(t.arn, 3)
 	}
