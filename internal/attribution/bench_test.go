@@ -3,11 +3,13 @@ package attribution
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -28,10 +30,14 @@ func BenchmarkAttribute(b *testing.B) {
 			targets[i] = benchTarget(i)
 		}
 		stop := watchHeap(&peak)
-		causes, err := Attribute(b.Context(), []Source{NewFolder(dir)}, targets, Options{Since: base, Until: base.Add(72 * time.Hour)})
+		counted := &counting{Source: NewFolder(dir)}
+		causes, err := Attribute(b.Context(), []Source{counted}, targets, Options{Since: base, Until: base.Add(72 * time.Hour)})
 		stop()
 		if err != nil {
 			b.Fatal(err)
+		}
+		if n := counted.n.Load(); n != files*perFile {
+			b.Fatalf("%d records were seen", n)
 		}
 		for i, c := range causes {
 			if c.EventID == "" || len(c.Gaps) > 0 {
@@ -40,6 +46,16 @@ func BenchmarkAttribute(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(peak)/1e6, "MB-peak")
+}
+
+// counting counts the records of a source.
+type counting struct {
+	Source
+	n atomic.Int64
+}
+
+func (c *counting) Each(ctx context.Context, q Query, visit func(*Raw)) ([]Gap, error) {
+	return c.Source.Each(ctx, q, func(r *Raw) { c.n.Add(1); visit(r) })
 }
 
 // watchHeap notes the most memory that Go had from the system.

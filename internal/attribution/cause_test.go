@@ -83,7 +83,7 @@ func TestCause(t *testing.T) {
 		{"two in a second, one of them with the value", []string{write("e1", "alice", at, memory, ""), write("e2", "bob", at, `{"functionName":"app","memorySize":128}`, "")},
 			"changed by user alice (aws-cli) on 2026-11-20 11:00 UTC, UpdateFunctionConfiguration", "e1 e2"},
 		{"two in a second", []string{write("e1", "alice", at, memory, ""), write("e2", "bob", at, memory, "")},
-			"unknown: two writes in the same second, by user alice and by user bob", "e1 e2"},
+			"unknown: two writes in the same second, by user alice (aws-cli) and by user bob (aws-cli)", "e1 e2"},
 		{"Holdfast's own", []string{write("e1", "alice", at, memory, ""), strings.Replace(write("e2", "bob", at.Add(time.Minute), memory, ""), "aws-cli/2.1", "aws-sdk-go-v2/1.3 app/holdfast", 1)},
 			"unknown: the last recorded write is Holdfast's own", "e2 e1"},
 		{"another region", []string{strings.Replace(write("e1", "alice", at, memory, ""), `"awsRegion":"us-east-1"`, `"awsRegion":"eu-west-1"`, 1)}, "unknown: no matching event since 2026-11-20 10:00 UTC", ""},

@@ -322,7 +322,7 @@ func (t *Target) computed(attr attribute, n node, a action, live any, known bool
 }
 
 // leftovers are words of actions that tell nothing of what they act on.
-var leftovers = []string{"version", "state", "status", "metadata", "policy", "resource", "to", "from"}
+var leftovers = []string{"version", "state", "status", "metadata", "policy", "resource", "to", "from", "or"}
 
 // fits reports whether an action can be one on the type's objects that concerns
 // the attribute. exact: the value is live, and the name is the attribute's.

@@ -44,7 +44,7 @@ func firstWord(name string) string {
 
 // synonyms are words that providers and services write differently.
 var synonyms = map[string][]string{
-	"ttl": {"time", "to", "live"}, "max": {"maximum"}, "min": {"minimum"}, "enable": {"enabled"}, "identifier": {"id"},
+	"ids": {"id"}, "ttl": {"time", "to", "live"}, "max": {"maximum"}, "min": {"minimum"}, "enable": {"enabled"}, "identifier": {"id"},
 	"tagging": {"tag"}, "num": {"number"}, "username": {"user", "name"}, "acl": {"acl"}, "autoscaling": {"auto", "scaling"},
 	"desc": {"description"}, "env": {"environment"}, "kmsmaster": {"kms", "master"},
 }
