@@ -207,14 +207,14 @@ func summary(t *Target, winners []winner, unexplained []string) string {
 		did = "deleted by "
 	}
 	w := winners[0]
-	s := did + who(w.entry) + " on " + when(w.event.At) + ", " + w.event.Event
+	parts := []string{did + who(w.entry) + " on " + when(w.event.At) + ", " + w.event.Event}
 	for _, w := range winners[1:] {
-		s += "; " + strings.Join(w.paths, ", ") + " by " + who(w.entry) + " on " + when(w.event.At) + ", " + w.event.Event
+		parts = append(parts, strings.Join(w.paths, ", ")+" by "+who(w.entry)+" on "+when(w.event.At)+", "+w.event.Event)
 	}
 	if len(unexplained) > 0 {
-		s += "; unknown for " + strings.Join(unexplained, ", ")
+		parts = append(parts, "unknown for "+strings.Join(unexplained, ", "))
 	}
-	return s
+	return strings.Join(parts, "; ")
 }
 
 func when(at time.Time) string { return at.UTC().Format("2006-01-02 15:04 MST") }

@@ -242,29 +242,37 @@ type paramMatch struct {
 
 func (t *Target) compareParam(param node, values []string) paramMatch {
 	var m paramMatch
-	comparable := false
+	decides := false
 	top := !param.response && param.atTop()
 	rest, _ := stem(param.leaf)
 	generic := len(rest) == 1 && rest[0] == "resource"
 	for _, i := range t.identifiers {
-		named := generic && !param.response && i.own || top && (t.noun.sameName(param, i.Identifier) || generic && i.own)
+		named := t.isNamed(param, i, top, generic)
 		equal := slices.ContainsFunc(values, func(v string) bool { return sameObject(v, i.Identifier) })
 		switch {
-		case equal && named && i.own, equal && i.own && i.unique && !param.isReference(t):
+		case equal && i.own && (named || i.unique && !param.isReference()):
 			m.own = true
 		case equal && named:
 			m.reference = i.Name
 		case named && !i.changed:
-			comparable = true
+			decides = true
 		}
 	}
-	m.other = comparable && !m.own && m.reference == "" && !generic && t.decides(param)
+	m.other = decides && !m.own && m.reference == "" && !generic && t.decides(param)
 	return m
+}
+
+// isNamed reports whether a parameter is where the identifier would stand.
+func (t *Target) isNamed(param node, i identifier, top, generic bool) bool {
+	if generic && i.own && !param.response {
+		return true
+	}
+	return top && t.noun.sameName(param, i.Identifier)
 }
 
 // isReference is for values of parameters that say what another object uses, so
 // that an id in them says nothing: those inside lists of rules and the like.
-func (n node) isReference(*Target) bool { return len(n.names) > 6 }
+func (n node) isReference() bool { return len(n.names) > 6 }
 
 // decides reports whether a parameter says which object a request is about. It
 // does by a name that ends as names do, or by the noun of the type.

@@ -185,21 +185,9 @@ func (t *Target) claim(at int, a action, list []node) (claim, bool) {
 	}
 	best, found, strong := unknown, false, false
 	for _, n := range list {
-		how := t.named(attr, n, a)
-		if how == notNamed || n.response && !t.computed(attr, n, a, live, known) {
+		o, how := t.sets(at, a, n, live, known)
+		if how == notNamed {
 			continue
-		}
-		o := unknown
-		if known {
-			o = compare(live, n.value)
-		}
-		if how == byLeaf && (o != same || !telltale(live)) {
-			continue
-		}
-		if _, isList := live.([]any); isList && known && o == unknown {
-			if o, how = t.part(at, a, n, live); how == notNamed {
-				continue
-			}
 		}
 		if !found || o == same || o == differs && best == unknown {
 			best = o
@@ -273,6 +261,29 @@ func elementsOf(value any) []map[string]bool {
 	return out
 }
 
+// sets says whether a parameter sets the attribute, and to what is live.
+func (t *Target) sets(at int, a action, n node, live any, known bool) (outcome, naming) {
+	attr := t.attributes[at]
+	how := t.named(attr, n, a)
+	if how == notNamed || n.response && !t.computed(attr, n, a, live, known) {
+		return unknown, notNamed
+	}
+	if !known {
+		if how == byLeaf {
+			how = notNamed
+		}
+		return unknown, how
+	}
+	o := compare(live, n.value)
+	if how == byLeaf && (o != same || !telltale(live)) {
+		return unknown, notNamed
+	}
+	if _, isList := live.([]any); isList && o == unknown {
+		return t.part(at, a, n, live)
+	}
+	return o, how
+}
+
 func ruleOf(o outcome, other string) string {
 	if o == same {
 		return ruleValue
@@ -327,10 +338,8 @@ var leftovers = []string{"version", "state", "status", "metadata", "policy", "re
 // fits reports whether an action can be one on the type's objects that concerns
 // the attribute. exact: the value is live, and the name is the attribute's.
 func (t *Target) fits(a action, attr attribute, exact bool) bool {
-	tags := len(attr.top) > 0 && attr.top[0] == "tag"
-	if tags && (a.verb == "tag" || a.verb == "untag" || slices.Contains(a.noun, "tag")) {
-		rest := slices.DeleteFunc(slices.Clone(a.noun), func(w string) bool { return w == "tag" || noise[w] || slices.Contains(leftovers, w) })
-		return len(rest) == 0 || slices.ContainsFunc(t.noun.forms, func(f []string) bool { return hasPrefix(f, rest) || join(f) == join(rest) })
+	if attr.isTag() && (a.verb == "tag" || a.verb == "untag" || slices.Contains(a.noun, "tag")) {
+		return t.fitsTags(a)
 	}
 	for _, form := range t.noun.forms {
 		if join(form) == join(a.noun) || hasPrefix(form, telling(a.noun)) {
@@ -344,6 +353,14 @@ func (t *Target) fits(a action, attr attribute, exact bool) bool {
 		}
 	}
 	return len(a.noun) > 0 && slices.Contains(attr.all, a.noun[0])
+}
+
+func (a attribute) isTag() bool { return len(a.top) > 0 && a.top[0] == "tag" }
+
+// fitsTags is for actions on tags: of anything, or of the type's objects.
+func (t *Target) fitsTags(a action) bool {
+	rest := slices.DeleteFunc(slices.Clone(a.noun), func(w string) bool { return w == "tag" || noise[w] || slices.Contains(leftovers, w) })
+	return len(rest) == 0 || slices.ContainsFunc(t.noun.forms, func(f []string) bool { return hasPrefix(f, rest) || join(f) == join(rest) })
 }
 
 // byAction is for actions that tell the attribute by their own name:

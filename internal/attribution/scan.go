@@ -97,7 +97,7 @@ func (s *scanner) more() error {
 	s.buf = s.buf[:n+got]
 	if err != nil {
 		s.end = err
-		if err == io.EOF { //nolint:errorlint // nothing else is a clean end
+		if err == io.EOF { // nothing else is a clean end, and what wraps it is none
 			s.end, s.clean = io.ErrUnexpectedEOF, true
 		}
 	}

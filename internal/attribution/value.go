@@ -43,7 +43,7 @@ func compare(live, event any) outcome {
 	a, okA := text(live)
 	if m, isMap := event.(map[string]any); isMap && len(m) == 1 && okA && !looksLikeJSON(a) {
 		for _, inner := range m {
-			event = inner // matcher: {httpCode: x}
+			event = inner // as in a matcher, which has an httpCode alone
 		}
 	}
 	b, okB := text(event)

@@ -540,29 +540,38 @@ func (c cborReader) read() (any, error) {
 		_, err := io.ReadFull(c.in, text)
 		return string(text), err
 	case 4:
-		out := []any{}
-		for i := int64(0); n < 0 || i < n; i++ {
-			item, err := c.read()
-			if _, end := item.(cborBreak); end || err != nil {
-				return out, err
-			}
-			out = append(out, item)
-		}
-		return out, nil
+		return c.list(n)
 	case 5:
-		out := map[string]any{}
-		for i := int64(0); n < 0 || i < n; i++ {
-			key, err := c.read()
-			if _, end := key.(cborBreak); end || err != nil {
-				return out, err
-			}
-			if out[fmt.Sprint(key)], err = c.read(); err != nil {
-				return nil, err
-			}
-		}
-		return out, nil
+		return c.fields(n)
 	}
 	return c.read() // a tag: what it is of
+}
+
+// list reads n items, or all up to the end where n is -1.
+func (c cborReader) list(n int64) (any, error) {
+	out := []any{}
+	for i := int64(0); n < 0 || i < n; i++ {
+		item, err := c.read()
+		if _, end := item.(cborBreak); end || err != nil {
+			return out, err
+		}
+		out = append(out, item)
+	}
+	return out, nil
+}
+
+func (c cborReader) fields(n int64) (any, error) {
+	out := map[string]any{}
+	for i := int64(0); n < 0 || i < n; i++ {
+		key, err := c.read()
+		if _, end := key.(cborBreak); end || err != nil {
+			return out, err
+		}
+		if out[fmt.Sprint(key)], err = c.read(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
 }
 
 func (c cborReader) length(info byte) (int64, error) {
@@ -584,7 +593,7 @@ func (c cborReader) number(size int) (int64, error) {
 		}
 		n = n<<8 | uint64(b)
 	}
-	return int64(n), nil //nolint:gosec // a test bed
+	return int64(n), nil
 }
 
 func (c cborReader) simple(info byte) (any, error) {
@@ -595,10 +604,10 @@ func (c cborReader) simple(info byte) (any, error) {
 		return cborBreak{}, nil
 	case 26:
 		n, err := c.number(4)
-		return json.Number(strconv.FormatFloat(float64(math.Float32frombits(uint32(n))), 'g', -1, 32)), err //nolint:gosec // four bytes
+		return json.Number(strconv.FormatFloat(float64(math.Float32frombits(uint32(n))), 'g', -1, 32)), err
 	case 27:
 		n, err := c.number(8)
-		return json.Number(strconv.FormatFloat(math.Float64frombits(uint64(n)), 'g', -1, 64)), err //nolint:gosec // eight bytes
+		return json.Number(strconv.FormatFloat(math.Float64frombits(uint64(n)), 'g', -1, 64)), err
 	}
 	return nil, nil
 }
