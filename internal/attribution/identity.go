@@ -1,10 +1,13 @@
 package attribution
 
 import (
+	"fmt"
 	"maps"
 	"regexp"
 	"slices"
 	"strings"
+
+	"holdfast/internal/drift"
 )
 
 // Identifier is an attribute of an object that names it, or what it belongs to.
@@ -27,8 +30,13 @@ func Identifiers(resourceType string, attributes map[string]any) []Identifier {
 	n := nounOf(resourceType, arn)
 	var out []Identifier
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
+		out = append(out, inner(name, attributes[name])...)
 		value, ok := attributes[name].(string)
 		if !ok || value == "" || len(value) > maxIdentifier || strings.ContainsAny(value, "{}\n") || accountID.MatchString(value) {
+			continue
+		}
+		if slices.Contains(manyNames[resourceType], name) {
+			out = append(out, Identifier{name, value})
 			continue
 		}
 		if w := words(name); !strings.HasSuffix(name, "_prefix") && (names(name, w, n) || inside(attributes, value)) {
@@ -36,6 +44,38 @@ func Identifiers(resourceType string, attributes map[string]any) []Identifier {
 		}
 	}
 	return out
+}
+
+// inner picks the ids of objects that a block stands for: the volume of a
+// root_block_device.
+func inner(block string, value any) []Identifier {
+	list, _ := value.([]any)
+	var out []Identifier
+	for at, item := range list {
+		fields, _ := item.(map[string]any)
+		for _, name := range slices.Sorted(maps.Keys(fields)) {
+			if id, ok := fields[name].(string); ok && strings.HasSuffix(name, "_id") && unique.MatchString(id) {
+				out = append(out, Identifier{fmt.Sprintf("%s[%d].%s", block, at, name), id})
+			}
+		}
+	}
+	return out
+}
+
+// manyNames are types whose objects have no name or id that requests use, but
+// are told by several attributes together.
+var manyNames = map[string][]string{
+	"aws_route":                        {"route_table_id", "destination_cidr_block"},
+	"aws_volume_attachment":            {"volume_id"},
+	"aws_internet_gateway_attachment":  {"internet_gateway_id", "vpc_id"},
+	"aws_route53_record":               {"zone_id", "name", "type"},
+	"aws_iam_user_group_membership":    {"user"},
+	"aws_cloudwatch_event_target":      {"rule", "target_id"},
+	"aws_cloudwatch_log_metric_filter": {"log_group_name", "name"},
+	"aws_lambda_permission":            {"function_name", "statement_id"},
+	"aws_iam_role_policy":              {"role", "name"},
+	"aws_iam_user_policy":              {"user", "name"},
+	"aws_iam_group_policy":             {"group", "name"},
 }
 
 // accountID matches the number of an account, which names no object.
@@ -112,7 +152,8 @@ func sameObject(value string, i Identifier) bool {
 	if strings.HasPrefix(i.Value, "arn:") || strings.HasPrefix(value, "arn:") {
 		return sameARN(value, i.Value)
 	}
-	return lastPart(value) == i.Value || lastPart(i.Value) == value || strings.HasPrefix(value, i.Value+":")
+	return lastPart(value) == i.Value || lastPart(i.Value) == value || strings.HasPrefix(value, i.Value+":") ||
+		strings.TrimSuffix(value, ".") == i.Value // names in DNS
 }
 
 // sameARN compares where one side at least is an ARN.
@@ -139,20 +180,24 @@ func lastPart(value string) string {
 	return value
 }
 
-// containers are names around parameters that say nothing of their own.
-func isContainer(name string) bool {
-	for _, w := range words(name) {
-		if !noise[w] && w != "resource" && w != "criteria" {
-			return false
-		}
-	}
-	return true
-}
+// containers are words of names around parameters that say nothing of their own.
+// Lists of settings and attributes are none: what has a name in them is no object.
+var containers = []string{"set", "item", "member", "list", "input", "request", "resource", "criteria", "record", "change", "batch"}
+
+func isContainer(name string) bool { return within(words(name), containers) }
 
 // atTop reports whether a value stands at the top of a request, or in containers
-// alone: resourcesSet.items.resourceId, updateStageInput.stageName.
-func (n node) atTop() bool {
+// alone: resourcesSet.items.resourceId, updateStageInput.stageName. A list called
+// as the type is one too: targets.id.
+func (n node) atTop(main []string) bool {
 	for _, name := range n.names[:len(n.names)-1] {
+		w := words(name)
+		if slices.Contains(w, "tag") {
+			return false
+		}
+		if slices.Equal(w, main) {
+			continue
+		}
 		if !isContainer(name) && !strings.HasSuffix(name, "Input") && !strings.HasSuffix(name, "Request") && !strings.HasSuffix(name, "Set") {
 			return false
 		}
@@ -168,6 +213,9 @@ func (n noun) sameName(param node, i Identifier) bool {
 	}
 	rest, named := stem(param.leaf)
 	own, ownNamed := stem(name)
+	if named && ownNamed && len(own) > 0 && hasSuffix(rest, own) {
+		return true // hostedZoneId is zone_id
+	}
 	if slices.Equal(rest, own) && (named || ownNamed) {
 		return len(rest) > 0 || slices.Equal(param.leaf, name) || isPlain(param.leaf) && isPlain(name)
 	}
@@ -203,7 +251,7 @@ func (t *Target) identify(r *Record, list []node) identified {
 	belongs := map[string]bool{}
 	for at := range list {
 		values, ok := texts(list[at].value)
-		if !ok || len(values) == 0 {
+		if !ok || len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return hidden(v) }) {
 			continue
 		}
 		match := t.compareParam(list[at], values)
@@ -218,8 +266,8 @@ func (t *Target) identify(r *Record, list []node) identified {
 			belongs[match.reference] = true
 		}
 	}
-	if !out.yes && len(t.references) >= 2 {
-		out.yes = len(belongs) == len(t.references)
+	if !out.yes && len(t.references) >= 2 || len(t.references) > 0 && manyNames[t.Finding.Type] != nil {
+		out.yes = !slices.ContainsFunc(t.references, func(name string) bool { return !belongs[name] })
 	}
 	return out
 }
@@ -243,16 +291,16 @@ type paramMatch struct {
 func (t *Target) compareParam(param node, values []string) paramMatch {
 	var m paramMatch
 	decides := false
-	top := !param.response && param.atTop()
+	top := !param.response && param.atTop(t.noun.main())
 	rest, _ := stem(param.leaf)
 	generic := len(rest) == 1 && rest[0] == "resource"
 	for _, i := range t.identifiers {
 		named := t.isNamed(param, i, top, generic)
-		equal := slices.ContainsFunc(values, func(v string) bool { return sameObject(v, i.Identifier) })
+		equal := slices.ContainsFunc(values, func(v string) bool { return t.same(v, i) })
 		switch {
 		case equal && i.own && (named || i.unique && !param.isReference()):
 			m.own = true
-		case equal && named:
+		case equal && named && !i.changed:
 			m.reference = i.Name
 		case named && !i.changed:
 			decides = true
@@ -287,4 +335,14 @@ func (t *Target) decides(param node) bool {
 func (n noun) ofService(arn string) bool {
 	service := arnPart(arn, 2)
 	return service == "" || n.source == first(sourcesOfARN[service], service)+".amazonaws.com"
+}
+
+// same compares a value with an identifier. A qualifier, app:3, is of a version of
+// the object: that is no deletion of it, nor another version of what is itself one.
+func (t *Target) same(value string, i identifier) bool {
+	if !sameObject(value, i.Identifier) {
+		return false
+	}
+	qualified := value != i.Value && (strings.HasPrefix(value, i.Value+":") || t.arn != "" && strings.HasPrefix(value, t.arn+":"))
+	return !qualified || t.Finding.Kind != drift.Deleted && (t.arn == "" || lastPart(t.arn) == lastPart(i.Value))
 }

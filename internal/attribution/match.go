@@ -46,6 +46,8 @@ var otherActions = map[string]action{
 	"DeletePublicAccessBlock":       {"delete", []string{"bucket", "public", "access", "block"}},
 	"PutFunctionConcurrency":        {"put", []string{"function", "reserved", "concurrent", "execution"}},
 	"DeleteFunctionConcurrency":     {"delete", []string{"function", "reserved", "concurrent", "execution"}},
+	"SuspendProcesses":              {"put", []string{"auto", "scaling", "group", "suspended", "process"}},
+	"ResumeProcesses":               {"put", []string{"auto", "scaling", "group", "suspended", "process"}},
 	"UpdateAssumeRolePolicy":        {"update", []string{"role", "assume", "policy"}},
 	"PutImageTagMutability":         {"put", []string{"repository"}},
 	"PutImageScanningConfiguration": {"put", []string{"repository"}},
@@ -111,6 +113,9 @@ func (t *Target) deletion(r *Record, a action, all []node) ([]claim, bool) {
 	if !id.yes {
 		return nil, false
 	}
+	if ofVersion(all) {
+		return nil, true
+	}
 	if t.emptied(a, all) {
 		return []claim{{-1, ruleDeleted, same}}, true
 	}
@@ -121,6 +126,13 @@ func (t *Target) deletion(r *Record, a action, all []node) ([]claim, bool) {
 		return []claim{{-1, ruleDeleted, differs}}, true // made again later: something else ended it
 	}
 	return nil, true
+}
+
+// ofVersion reports whether a request is of one version of an object alone.
+func ofVersion(all []node) bool {
+	return slices.ContainsFunc(all, func(n node) bool {
+		return !n.response && len(n.names) == 1 && n.names[0] == "qualifier" && !isEmpty(n.value)
+	})
 }
 
 // emptied is for a resource that is only an attribute of another to its service:
@@ -166,7 +178,7 @@ func (t *Target) parentOf(r *Record, a action, all []node) (about, ok bool) {
 		}
 		for _, n := range all {
 			values, isText := texts(n.value)
-			if isText && !n.response && n.atTop() && t.noun.sameName(n, i.Identifier) &&
+			if isText && !n.response && n.atTop(t.noun.main()) && t.noun.sameName(n, i.Identifier) &&
 				slices.ContainsFunc(values, func(v string) bool { return sameObject(v, i.Identifier) }) {
 				return true, true
 			}
@@ -238,6 +250,10 @@ func elementsOf(value any) []map[string]bool {
 	var out []map[string]bool
 	switch v := unwrap(value).(type) {
 	case map[string]any:
+		whole := map[string]bool{}
+		if scalars(v, whole); len(whole) > 0 && slices.ContainsFunc(sortedKeys(v), func(key string) bool { return !isScalar(v[key]) }) {
+			out = append(out, whole)
+		}
 		for key, inner := range v {
 			set := map[string]bool{key: true}
 			scalars(inner, set)
@@ -275,6 +291,9 @@ func (t *Target) sets(at int, a action, n node, live any, known bool) (outcome, 
 		return unknown, how
 	}
 	o := compare(live, n.value)
+	if before, ok := decode(t.Finding.Changes[at].Expected); ok && removing[a.verb] && isEmpty(live) && compare(before, n.value) == same {
+		o = same // what was taken away
+	}
 	if how == byLeaf && (o != same || !telltale(live)) {
 		return unknown, notNamed
 	}
@@ -306,7 +325,7 @@ const (
 func (t *Target) named(attr attribute, n node, a action) naming {
 	main := t.noun.main()
 	parents := n.all[:len(n.all)-len(n.last)]
-	extra := missing(parents, attr.all, a.noun, main)
+	extra := missing(parents, attr.all, a.noun, main, t.noun.forms[len(t.noun.forms)-1])
 	equal := join(n.leaf) == join(attr.leaf) || join(n.last) == join(attr.last)
 	switch {
 	case len(n.names) == 1 && join(n.leaf) == join(attr.leaf) && len(attr.all) > len(attr.last) && !within(attr.all, n.all, a.noun, main):
@@ -408,7 +427,7 @@ func (t *Target) element(at int, a action, list []node, live any) (outcome, bool
 	}
 	part := map[string]bool{}
 	for _, n := range list {
-		if !n.response && isScalar(n.value) && !n.atTop() {
+		if !n.response && isScalar(n.value) && !n.atTop(t.noun.main()) {
 			scalars(n.value, part)
 		}
 	}

@@ -22,6 +22,9 @@ var prefixes = []struct {
 }{
 	{"cloudwatch_event", "events", 2, ""},
 	{"cloudwatch_log", "logs", 1, ""},
+	{"cloudwatch_log_metric", "logs", 2, ""},
+	{"cloudwatch_log_subscription", "logs", 2, ""},
+	{"cloudwatch_log_destination", "logs", 2, ""},
 	{"cloudwatch_query", "logs", 1, ""},
 	{"cloudwatch", "monitoring", 1, ""},
 	{"scheduler", "scheduler", 1, ""},
@@ -88,6 +91,7 @@ var otherNouns = map[string]string{
 	"aws_lambda_layer_version":                           "layer_version",
 	"aws_cloudwatch_log_resource_policy":                 "resource_policy",
 	"aws_cloudwatch_event_bus":                           "event_bus",
+	"aws_route53_record":                                 "resource_record_set",
 	"aws_route53_zone":                                   "hosted_zone",
 	"aws_autoscaling_group":                              "auto_scaling_group",
 	"aws_autoscaling_policy":                             "scaling_policy",

@@ -58,12 +58,20 @@ func (t *Target) prepare() {
 		t.attributes = append(t.attributes, parsePath(c.Path))
 	}
 	for _, i := range t.Identifiers {
-		own := t.noun.own(i, id)
+		block, _, nested := strings.Cut(i.Name, ".")
+		if nested && !slices.ContainsFunc(t.Finding.Changes, func(c drift.Change) bool { return strings.HasPrefix(c.Path, block+".") }) {
+			continue // of a block that did not change
+		}
+		own := (nested || t.noun.own(i, id)) && manyNames[t.Finding.Type] == nil
 		t.identifiers = append(t.identifiers, identifier{
 			Identifier: i, own: own, unique: own && isUnique(i.Value), parent: partOf(t.arn, i.Value) || partOf(id, i.Value),
 			changed: slices.ContainsFunc(t.Finding.Changes, func(c drift.Change) bool { return c.Path == i.Name }),
 		})
-		if rest, _ := stem(words(i.Name)); !own && runOf(rest, t.noun.main()) {
+		if many := manyNames[t.Finding.Type]; many != nil {
+			if slices.Contains(many, i.Name) {
+				t.references = append(t.references, i.Name)
+			}
+		} else if rest, _ := stem(words(i.Name)); !own && runOf(rest, t.noun.main()) {
 			t.references = append(t.references, i.Name)
 		}
 	}

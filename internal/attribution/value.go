@@ -3,6 +3,7 @@ package attribution
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -77,6 +78,9 @@ func isEmpty(value any) bool {
 	return false
 }
 
+// hash matches what some providers keep in place of a text.
+var hash = regexp.MustCompile(`^([0-9a-f]{40}|[0-9a-f]{64})$`)
+
 // states are words that stand for true and false.
 var states = map[string]bool{
 	"true": true, "enabled": true, "enable": true, "active": true, "on": true,
@@ -84,6 +88,9 @@ var states = map[string]bool{
 }
 
 func compareText(live, event string) outcome {
+	if hash.MatchString(live) && !hash.MatchString(event) {
+		return unknown // the state keeps a hash of it
+	}
 	if live == event || strings.EqualFold(live, event) {
 		return same
 	}

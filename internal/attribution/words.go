@@ -74,7 +74,7 @@ var noise = map[string]bool{
 	"specification": true, "configuration": true, "config": true, "setting": true, "attribute": true, "item": true, "member": true,
 	"set": true, "value": true, "list": true, "input": true, "document": true, "request": true, "second": true, "minute": true,
 	"day": true, "in": true, "unit": true, "period": true, "byte": true, "all": true, "update": true, "option": true, "definition": true,
-	"patch": true, "operation": true,
+	"patch": true, "operation": true, "change": true, "batch": true,
 }
 
 // telling leaves the noise out, unless there is nothing else.

@@ -236,7 +236,9 @@ func (m *apiModel) restParams(r Request, op operation, path map[string]string, a
 		return out
 	}
 	var body map[string]any
-	if r.protocol == restXML {
+	if r.protocol == restXML && r.Body[0] == '{' {
+		body = map[string]any{"bucketPolicy": decodeJSON(r.Body)}
+	} else if r.protocol == restXML {
 		body = decodeXML(r.Body)
 	} else {
 		body = m.named(op.Input.Shape, decodeJSON(r.Body))
