@@ -56,13 +56,14 @@ var private = map[string][]string{
 // outside are packages of others that only one part may import, so that what
 // they can do is in one place.
 var outside = map[string]string{
-	"github.com/riverqueue/river":    "internal/queue",
-	"github.com/hashicorp/go-plugin": "internal/provider",
-	"google.golang.org/grpc":         "internal/provider",
-	"google.golang.org/protobuf":     "internal/provider",
-	"github.com/spf13/cobra":         "internal/cli",
-	"github.com/spf13/pflag":         "internal/cli",
-	"github.com/Azure":               "internal/state",
+	"github.com/riverqueue/river":                     "internal/queue",
+	"github.com/hashicorp/go-plugin":                  "internal/provider",
+	"google.golang.org/grpc":                          "internal/provider",
+	"google.golang.org/protobuf":                      "internal/provider",
+	"github.com/spf13/cobra":                          "internal/cli",
+	"github.com/spf13/pflag":                          "internal/cli",
+	"github.com/Azure":                                "internal/state",
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail": "internal/attribution",
 }
 
 // never are pairs of which the first must not reach the second, over any number
