@@ -217,10 +217,17 @@ func (n noun) sameName(param node, i Identifier) bool {
 		return true // hostedZoneId is zone_id
 	}
 	if slices.Equal(rest, own) && (named || ownNamed) {
-		return len(rest) > 0 || slices.Equal(param.leaf, name) || isPlain(param.leaf) && isPlain(name)
+		return len(rest) > 0 || isPlain(param.leaf) && isPlain(name)
 	}
+	return n.sameByType(param.leaf, name)
+}
+
+// sameByType is for names of which one says less: the type says the rest.
+func (n noun) sameByType(param, name []string) bool {
+	rest, named := stem(param)
+	own, ownNamed := stem(name)
 	if len(own) > 0 {
-		return isPlain(param.leaf) && ownNamed && hasSuffix(n.main(), own) // ids, of targets
+		return isPlain(param) && ownNamed && hasSuffix(n.main(), own) // ids, of targets
 	}
 	// name, id, arn: the parameter's name must be that of the type.
 	return slices.ContainsFunc(n.forms, func(f []string) bool { return named && hasSuffix(f, rest) || join(f) == join(rest) })
@@ -243,30 +250,18 @@ func (t *Target) identify(r *Record, list []node) identified {
 	if !t.inPlace(r) {
 		return out
 	}
-	for _, resource := range r.Resources {
-		if t.arn != "" && (resource.ARN == t.arn || resource.Name == t.arn) {
-			out.yes = true
-		}
-	}
+	out.yes = t.arn != "" && slices.ContainsFunc(r.Resources, func(x Resource) bool { return x.ARN == t.arn || x.Name == t.arn })
 	belongs := map[string]bool{}
 	for at := range list {
-		values, ok := texts(list[at].value)
-		if !ok || len(values) == 0 || slices.ContainsFunc(values, func(v string) bool { return hidden(v) }) {
-			continue
-		}
-		match := t.compareParam(list[at], values)
+		match := t.compareParam(list[at])
 		if match.other {
 			return identified{}
 		}
-		if match.own || match.reference != "" {
-			out.used[at] = true
-		}
+		out.used[at] = match.own || match.reference != ""
 		out.yes = out.yes || match.own
-		if match.reference != "" {
-			belongs[match.reference] = true
-		}
+		belongs[match.reference] = true
 	}
-	if !out.yes && len(t.references) >= 2 || len(t.references) > 0 && manyNames[t.Finding.Type] != nil {
+	if many := manyNames[t.Finding.Type] != nil; many && len(t.references) > 0 || !out.yes && len(t.references) >= 2 {
 		out.yes = !slices.ContainsFunc(t.references, func(name string) bool { return !belongs[name] })
 	}
 	return out
@@ -288,8 +283,12 @@ type paramMatch struct {
 	other     bool
 }
 
-func (t *Target) compareParam(param node, values []string) paramMatch {
+func (t *Target) compareParam(param node) paramMatch {
 	var m paramMatch
+	values, ok := texts(param.value)
+	if !ok || slices.ContainsFunc(values, func(v string) bool { return hidden(v) }) {
+		return m
+	}
 	decides := false
 	top := !param.response && param.atTop(t.noun.main())
 	rest, _ := stem(param.leaf)
@@ -297,17 +296,24 @@ func (t *Target) compareParam(param node, values []string) paramMatch {
 	for _, i := range t.identifiers {
 		named := t.isNamed(param, i, top, generic)
 		equal := slices.ContainsFunc(values, func(v string) bool { return t.same(v, i) })
-		switch {
-		case equal && i.own && (named || i.unique && !param.isReference()):
-			m.own = true
-		case equal && named && !i.changed:
-			m.reference = i.Name
-		case named && !i.changed:
-			decides = true
+		if equal {
+			m.note(i, named, named || i.unique && !param.isReference())
 		}
+		decides = decides || named && !i.changed
 	}
-	m.other = decides && !m.own && m.reference == "" && !generic && t.decides(param)
+	names := m.own || m.reference != ""
+	m.other = decides && !names && !generic && len(values) > 0 && t.decides(param)
 	return m
+}
+
+// note writes down that a parameter has the value of an identifier.
+func (m *paramMatch) note(i identifier, named, identifies bool) {
+	switch {
+	case i.own && identifies:
+		m.own = true
+	case named && !i.changed:
+		m.reference = i.Name
+	}
 }
 
 // isNamed reports whether a parameter is where the identifier would stand.

@@ -35,15 +35,7 @@ type identifier struct {
 
 // prepare works out what is needed of each record.
 func (t *Target) prepare() {
-	id := ""
-	for _, i := range t.Identifiers {
-		switch i.Name {
-		case "arn":
-			t.arn = i.Value
-		case "id":
-			id = i.Value
-		}
-	}
+	t.arn = t.value("arn")
 	t.noun = nounOf(t.Finding.Type, t.arn)
 	if !t.noun.ofService(t.arn) {
 		t.arn = ""
@@ -58,25 +50,43 @@ func (t *Target) prepare() {
 		t.attributes = append(t.attributes, parsePath(c.Path))
 	}
 	for _, i := range t.Identifiers {
-		block, _, nested := strings.Cut(i.Name, ".")
-		if nested && !slices.ContainsFunc(t.Finding.Changes, func(c drift.Change) bool { return strings.HasPrefix(c.Path, block+".") }) {
-			continue // of a block that did not change
-		}
-		own := (nested || t.noun.own(i, id)) && manyNames[t.Finding.Type] == nil
-		t.identifiers = append(t.identifiers, identifier{
-			Identifier: i, own: own, unique: own && isUnique(i.Value), parent: partOf(t.arn, i.Value) || partOf(id, i.Value),
-			changed: slices.ContainsFunc(t.Finding.Changes, func(c drift.Change) bool { return c.Path == i.Name }),
-		})
-		if many := manyNames[t.Finding.Type]; many != nil {
-			if slices.Contains(many, i.Name) {
-				t.references = append(t.references, i.Name)
-			}
-		} else if rest, _ := stem(words(i.Name)); !own && runOf(rest, t.noun.main()) {
-			t.references = append(t.references, i.Name)
-		}
+		t.addIdentifier(i)
 	}
 }
 
+// value is that of an identifier, or "".
+func (t *Target) value(name string) string {
+	for _, i := range t.Identifiers {
+		if i.Name == name {
+			return i.Value
+		}
+	}
+	return ""
+}
+
+// changed reports whether a path is among what has drifted.
+func (t *Target) changed(is func(path string) bool) bool {
+	return slices.ContainsFunc(t.Finding.Changes, func(c drift.Change) bool { return is(c.Path) })
+}
+
+// addIdentifier takes up an identifier, with what follows from the type.
+func (t *Target) addIdentifier(i Identifier) {
+	block, _, nested := strings.Cut(i.Name, ".")
+	if nested && !t.changed(func(path string) bool { return strings.HasPrefix(path, block+".") }) {
+		return // of a block that did not change
+	}
+	id := t.value("id")
+	many := manyNames[t.Finding.Type]
+	own := (nested || t.noun.own(i, id)) && many == nil
+	t.identifiers = append(t.identifiers, identifier{
+		Identifier: i, own: own, unique: own && isUnique(i.Value), parent: partOf(t.arn, i.Value) || partOf(id, i.Value),
+		changed: t.changed(func(path string) bool { return path == i.Name }),
+	})
+	rest, _ := stem(words(i.Name))
+	if slices.Contains(many, i.Name) || many == nil && !own && runOf(rest, t.noun.main()) {
+		t.references = append(t.references, i.Name)
+	}
+}
 func isUnique(value string) bool {
 	return strings.HasPrefix(value, "arn:") || unique.MatchString(value) || strings.HasPrefix(value, "https://")
 }

@@ -106,7 +106,7 @@ func TestAttribution(t *testing.T) {
 	t.Parallel()
 	seeds := make([]uint64, attributionSeeds)
 	for i := range seeds {
-		seeds[i] = rand.Uint64() //nolint:gosec // a test
+		seeds[i] = rand.Uint64()
 	}
 	if text := os.Getenv("HOLDFAST_ATTRIBUTION_SEED"); text != "" {
 		seed, err := strconv.ParseUint(text, 10, 64)
@@ -139,7 +139,7 @@ func attributionRound(t *testing.T, seed uint64, all *score) {
 	t.Helper()
 	base := applied(t, "features")
 	s := base.fork(t)
-	r := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test
+	r := rand.New(rand.NewPCG(seed, 1))
 	ticking := &clock{now: time.Now().UTC().Add(-48 * time.Hour).Truncate(time.Second), r: r}
 	since := ticking.now
 	trail, err := lab.NewTrail(theBed.tools, s.emulator.URL(), ticking.tick)
@@ -359,10 +359,10 @@ func targetsOf(t *testing.T, s *appliedStack, result drift.Stack) []*attribution
 // noise hides the changes: the same calls on other objects, reads and refused
 // writes of the same objects, writes of other attributes, and other services.
 func (m *mutator) noise(since, until time.Time, targets []*attribution.Target) {
-	real := m.trail.Records()
+	samples := m.trail.Records()
 	span := int64(until.Sub(since) / time.Second)
 	for i := range noiseEvents {
-		sample := real[m.r.IntN(len(real))]
+		sample := samples[m.r.IntN(len(samples))]
 		record := maps.Clone(sample)
 		at := since.Add(time.Duration(m.r.Int64N(span)) * time.Second)
 		record["eventTime"], record["eventID"] = at.Format(time.RFC3339), lab.NewEventID()

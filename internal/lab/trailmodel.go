@@ -236,11 +236,12 @@ func (m *apiModel) restParams(r Request, op operation, path map[string]string, a
 		return out
 	}
 	var body map[string]any
-	if r.protocol == restXML && r.Body[0] == '{' {
+	switch {
+	case r.protocol == restXML && r.Body[0] == '{':
 		body = map[string]any{"bucketPolicy": decodeJSON(r.Body)}
-	} else if r.protocol == restXML {
+	case r.protocol == restXML:
 		body = decodeXML(r.Body)
-	} else {
+	default:
 		body = m.named(op.Input.Shape, decodeJSON(r.Body))
 	}
 	if r.Service == "apigateway" && (r.Method == "PATCH" || r.Method == "PUT") {
