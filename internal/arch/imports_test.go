@@ -66,6 +66,8 @@ var outside = map[string]string{
 	"github.com/pressly/goose":       "internal/store",
 	"github.com/jackc/pgx":           "internal/store",
 	"modernc.org/sqlite":             "internal/store",
+
+	"github.com/aws/aws-sdk-go-v2/service/cloudtrail": "internal/attribution",
 }
 
 // never are pairs of which the first must not reach the second, over any number

@@ -122,19 +122,19 @@ type State struct {
 
 // Finding is one drifted resource instance.
 type Finding struct {
-	ID        string          `json:"id"`
-	Revision  string          `json:"revision"`
-	Address   string          `json:"address"`
-	Type      string          `json:"type"`
-	Provider  string          `json:"provider"`
-	Kind      Kind            `json:"kind"`
-	Source    *Position       `json:"source,omitempty"` // nil where the source has no such resource, or is not at hand
-	Changes   []Change        `json:"changes"`
-	Certainty Certainty       `json:"certainty"`
-	Doubt     string          `json:"doubt,omitempty"` // why it is only possible
-	Cause     json.RawMessage `json:"cause"`
-	Waiver    *FindingWaiver  `json:"waiver"` // that covers it, or did so until it ended
-	Status    FindingStatus   `json:"status"`
+	ID        string         `json:"id"`
+	Revision  string         `json:"revision"`
+	Address   string         `json:"address"`
+	Type      string         `json:"type"`
+	Provider  string         `json:"provider"`
+	Kind      Kind           `json:"kind"`
+	Source    *Position      `json:"source,omitempty"` // nil where the source has no such resource, or is not at hand
+	Changes   []Change       `json:"changes"`
+	Certainty Certainty      `json:"certainty"`
+	Doubt     string         `json:"doubt,omitempty"` // why it is only possible
+	Cause     *Cause         `json:"cause"`
+	Waiver    *FindingWaiver `json:"waiver"` // that covers it, or did so until it ended
+	Status    FindingStatus  `json:"status"`
 	// IgnoreReason is that of the rule by which the finding is ignored.
 	IgnoreReason string `json:"ignore_reason,omitempty"`
 }

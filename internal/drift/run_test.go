@@ -149,7 +149,7 @@ func TestJSON(t *testing.T) {
 					{Path: "size", Expected: json.RawMessage("128"), Actual: json.RawMessage("null")},
 					{Path: "secret", Sensitive: true, RequiresReplace: true},
 				},
-				Certainty: drift.Certain, Cause: json.RawMessage(`{"who":"x"}`), Waiver: &drift.FindingWaiver{ID: "w", State: drift.WaiverActive, Reason: "why", Owner: "y", Until: "2027-01-31"}, Status: drift.Waived,
+				Certainty: drift.Certain, Cause: testCause(at), Waiver: &drift.FindingWaiver{ID: "w", State: drift.WaiverActive, Reason: "why", Owner: "y", Until: "2027-01-31"}, Status: drift.Waived,
 			},
 			{Kind: drift.Deleted, Certainty: drift.Possible, Doubt: "why", Status: drift.Open},
 		},
@@ -187,6 +187,20 @@ func TestJSON(t *testing.T) {
 				t.Errorf("%s is null", name)
 			}
 		}
+	}
+}
+
+// testCause has a value in every field.
+func testCause(at time.Time) *drift.Cause {
+	mfa := true
+	event := drift.CauseEvent{
+		Actor: "the role r", ActorARN: "arn", Session: "s", SourceIdentity: "alice", Automation: "bot", How: "console", MFA: &mfa, At: at, From: "192.0.2.1",
+		Event: "UpdateThing", EventID: "e", EventSource: "thing.amazonaws.com", Region: "us-east-1", Account: "111111111111", UserAgent: "Mozilla/5.0",
+		Paths: []string{"size"}, Note: "why not",
+	}
+	return &drift.Cause{
+		Class: drift.CauseConsole, Summary: "changed by", Confidence: drift.Exact, Rule: "value", CauseEvent: event,
+		Unexplained: []string{"secret"}, Gaps: []string{"a file: broken"}, Candidates: []drift.CauseEvent{event}, Omitted: 1,
 	}
 }
 

@@ -19,6 +19,9 @@ type Call struct {
 	// Endpoint is where to send the call. Empty: the emulator itself. The URL of
 	// a Proxy in front of it makes the call go through that.
 	Endpoint string
+	// Key is the access key to sign with, which a Trail tells callers apart by.
+	// Empty: that of everybody.
+	Key string
 }
 
 // CallError is AWS's refusal of a call, as boto3 understood it.
@@ -39,7 +42,7 @@ func (e *CallError) Error() string {
 func (e *Emulator) Call(ctx context.Context, call Call) (map[string]any, error) {
 	c := command{
 		Op: "call", Service: call.Service, Method: call.Method,
-		Region: call.Region, Endpoint: call.Endpoint, Params: encode(call.Params),
+		Region: call.Region, Endpoint: call.Endpoint, Key: call.Key, Params: encode(call.Params),
 	}
 	if c.Region == "" {
 		c.Region = "us-east-1"

@@ -45,6 +45,7 @@ type command struct {
 	Method   string `json:"method,omitempty"`
 	Region   string `json:"region,omitempty"`
 	Params   any    `json:"params,omitempty"`
+	Key      string `json:"key,omitempty"`
 }
 
 // reply is one line from the process.

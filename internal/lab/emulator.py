@@ -384,7 +384,8 @@ class Caller:
         )
 
     def call(self, command):
-        client = self.client(command["service"], command["region"], command["endpoint"])
+        client = self.client(
+            command["service"], command["region"], command["endpoint"], command.get("key") or "test")
         method = getattr(client, command["method"])
         result = method(**arguments(command.get("params") or {}))
         if isinstance(result, dict):
@@ -395,11 +396,11 @@ class Caller:
         # Making clients is not thread-safe; using them is.
         with self.making:
             if key not in self.clients:
-                service, region, endpoint = key
-                self.session = self.session or boto3.session.Session(
-                    aws_access_key_id="test", aws_secret_access_key="test")
+                service, region, endpoint, access = key
+                self.session = self.session or boto3.session.Session()
                 self.clients[key] = self.session.client(
-                    service, region_name=region, endpoint_url=endpoint, config=self.config)
+                    service, region_name=region, endpoint_url=endpoint, config=self.config,
+                    aws_access_key_id=access, aws_secret_access_key="test")
             return self.clients[key]
 
 

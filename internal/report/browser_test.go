@@ -224,7 +224,7 @@ func hostilePage() (drift.Run, report.Options) {
 	s.Path, s.EngineReason, o.Environment = evil, evil, evil
 	for i := range s.Findings {
 		f := &s.Findings[i]
-		f.Address, f.ID, f.Doubt, f.Cause, f.Source = evil, evil, evil, raw(fmt.Sprintf(`{"summary":%s}`, mustJSON(evil))), &drift.Position{File: evil, Line: 1}
+		f.Address, f.ID, f.Doubt, f.Cause, f.Source = evil, evil, evil, &drift.Cause{Summary: evil}, &drift.Position{File: evil, Line: 1}
 		for k := range f.Changes {
 			if c := &f.Changes[k]; !c.Sensitive {
 				c.Path, c.Expected, c.Actual = evil, mustJSON(evil), mustJSON(evil+"\n"+evil)

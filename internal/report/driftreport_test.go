@@ -54,7 +54,7 @@ func seedReport() report.DriftReport {
 	memory := openFinding("aws_lambda_function.device_token", "memory_size", "128", "512")
 	memory.Changes = append(memory.Changes, drift.Change{Path: `environment[0].variables["TOKEN"]`, Sensitive: true})
 	gone := drift.Finding{ID: drift.FindingID(lineage, "aws_cloudwatch_metric_alarm.errors", drift.Deleted), Address: "aws_cloudwatch_metric_alarm.errors", Kind: drift.Deleted, Status: drift.Open, Certainty: drift.Certain}
-	gone.Cause = json.RawMessage(`{"summary":"deleted by user ana (console, MFA) on 2026-11-24, DeleteAlarms"}`)
+	gone.Cause = &drift.Cause{Class: drift.CauseConsole, Summary: "deleted by user ana (console, MFA) on 2026-11-24, DeleteAlarms"}
 	s := drift.Stack{
 		ID: infra.ID, Path: infra.Path, Workspace: "default", State: drift.State{Lineage: lineage, Serial: 7},
 		Resources: drift.Counts{Checked: 20, Clean: 18, Drifted: 2}, Findings: []drift.Finding{memory, gone},
@@ -345,7 +345,7 @@ func TestDriftReportEscapes(t *testing.T) {
 		}
 		in.Title, in.Task, in.Environment, in.Schedule = evil, evil, evil, evil
 		f := openFinding(`aws_x.y["`+evil+`"]`, `tags["`+evil+`"]`, string(raw), `"{\"a\":`+strings.ReplaceAll(string(raw), `"`, `\"`)+`}"`)
-		f.Cause, f.Doubt, f.Certainty = json.RawMessage(`{"summary":`+string(raw)+`}`), evil, drift.Possible
+		f.Cause, f.Doubt, f.Certainty = &drift.Cause{Class: drift.CauseUnknown, Summary: evil}, evil, drift.Possible
 		waived := f
 		waived.ID, waived.Status, waived.Waiver = "eeeeeeeeeeee", drift.Waived, &drift.FindingWaiver{State: drift.WaiverActive, Reason: evil, Owner: evil}
 		over := episode(openFinding("aws_x."+evil, evil, "1", "2"), drift.LifeAccepted, "2026-11-01 06:00", "2026-11-02 06:00")

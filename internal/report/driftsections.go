@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strconv"
@@ -210,7 +209,7 @@ func (d *draft) openDrift() string {
 func (d *draft) openTable(b *strings.Builder) {
 	b.WriteString("| Since | Resource | Change Type | Cause | Finding |\n|-------|----------|-------------|-------|---------|\n")
 	for _, e := range d.open {
-		cause := causeOf(e.Finding).String()
+		cause := causeText(e.Finding)
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", day(e.FirstSeen), codeCell(d.place(e.Stack, e.Finding.Address)),
 			changeType(e.Finding), cmp.Or(mdText(cause), "not known"), codeCell(e.Finding.ID))
 	}
@@ -221,7 +220,7 @@ func (d *draft) finding(b *strings.Builder, e drift.Episode) {
 	f := e.Finding
 	fmt.Fprintf(b, "\n### %s\n\n", mdCode(d.place(e.Stack, f.Address)))
 	fmt.Fprintf(b, "- Found %s, last seen %s, in %s\n", e.FirstSeen.UTC().Format(minutes), e.LastSeen.UTC().Format(minutes), count(e.Seen, "check"))
-	if cause := causeOf(f).String(); cause != "" {
+	if cause := causeText(f); cause != "" {
 		fmt.Fprintf(b, "- Changed: %s\n", mdText(cause))
 	} else {
 		b.WriteString("- Who changed it is not known\n")
@@ -288,37 +287,6 @@ func fencedDiff(f drift.Finding) []string {
 		lines = append(lines[:maxDiffLines], fmt.Sprintf("  and %d more lines", n))
 	}
 	return lines
-}
-
-// cause is who changed something, as far as a finding says.
-type cause struct {
-	Summary string `json:"summary"`
-	Class   string `json:"class"`
-	Actor   string `json:"actor"`
-	At      string `json:"at"`
-}
-
-// causeOf reads a finding's cause. What can't be read is not known.
-func causeOf(f drift.Finding) cause {
-	var c cause
-	if json.Unmarshal(f.Cause, &c) != nil {
-		return cause{}
-	}
-	return c
-}
-
-func (c cause) String() string {
-	if c.Summary != "" {
-		return c.Summary
-	}
-	s := c.Class
-	if c.Actor != "" {
-		s += " by " + c.Actor
-	}
-	if c.At != "" {
-		s += " on " + c.At
-	}
-	return strings.TrimSpace(s)
 }
 
 // waiverOf is why a finding doesn't count, and for how long; nothing where no

@@ -22,8 +22,8 @@ func rich() (drift.Run, report.Options) {
 	for i := range s.Findings {
 		s.Findings[i].Source = &drift.Position{File: "infrastructure/main.tf", Line: 12 + 9*i}
 	}
-	s.Findings[0].Cause = raw(`{"summary":"deleted by alice@example.com in the console, 31 October 2026, 17:12"}`)
-	s.Findings[2].Cause = raw(`{"summary":"changed by ci-legacy with aws-cli, 30 October 2026, 09:40"}`)
+	s.Findings[0].Cause = &drift.Cause{Class: drift.CauseConsole, Summary: "deleted by alice@example.com in the console, 31 October 2026, 17:12"}
+	s.Findings[2].Cause = &drift.Cause{Class: drift.CauseCLI, Summary: "changed by ci-legacy with aws-cli, 30 October 2026, 09:40"}
 	script := strings.Repeat("echo one\n", 8) + "systemctl start app\n" + strings.Repeat("echo two\n", 8)
 	s.Findings = append(s.Findings,
 		finding(`aws_instance.web["a"]`, drift.Modified, drift.Change{Path: "user_data", Expected: quoted(script), Actual: quoted(strings.Replace(script, "start app", "start app --debug", 1))},

@@ -93,7 +93,7 @@ func anyFinding(t *rapid.T) drift.Finding {
 		Status:       rapid.SampledFrom([]drift.FindingStatus{drift.Open, drift.Open, drift.Waived, drift.Ignored}).Draw(t, "status"),
 		Doubt:        hostileText(t, "doubt"),
 		IgnoreReason: hostileText(t, "reason"),
-		Cause:        asJSON(map[string]string{"summary": hostileText(t, "cause")}),
+		Cause:        &drift.Cause{Class: drift.CauseUnknown, Summary: hostileText(t, "cause")},
 	}
 	if rapid.Bool().Draw(t, "has a waiver") {
 		f.Waiver = &drift.FindingWaiver{

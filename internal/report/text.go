@@ -80,15 +80,12 @@ func plain(raw json.RawMessage) []byte {
 // stackName is a stack as people are shown it.
 func stackName(s drift.Stack) string { return OneLine(s.Ref().String()) }
 
-// causeText says who or what changed a resource, "" where that is not known.
+// causeText says who or what changed a resource, "" where nobody looked for it.
 func causeText(f drift.Finding) string {
-	var cause struct {
-		Summary string `json:"summary"`
-	}
-	if json.Unmarshal(f.Cause, &cause) != nil {
+	if f.Cause == nil {
 		return ""
 	}
-	return OneLine(cause.Summary)
+	return OneLine(f.Cause.Summary)
 }
 
 // waiverText says why a finding doesn't count, or why it counts again; "" where

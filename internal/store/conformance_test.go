@@ -107,7 +107,6 @@ func finding(address, revision string) drift.Finding {
 			{Path: "memory_size", Expected: []byte("128"), Actual: []byte("512")},
 			{Path: "environment[0].variables", Sensitive: true},
 		},
-		Cause: []byte("null"),
 	}
 }
 
