@@ -52,7 +52,10 @@ func findStacks(ctx context.Context, o CheckOptions) (*fleet, error) {
 		s.Engine = cmp.Or(o.Engine, s.Engine, string(detect.Auto))
 	}
 	found := &fleet{settings: settings, candidates: candidates, sources: sources}
-	return found, found.readWaivers(o)
+	if err := found.readWaivers(o); err != nil {
+		return nil, err
+	}
+	return found, nil
 }
 
 func (f *fleet) readWaivers(o CheckOptions) (err error) {

@@ -2,6 +2,7 @@ package drift
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,10 +17,8 @@ func (p Pattern) Check() error {
 	if !ok {
 		return fmt.Errorf("%q is no pattern of an address or attribute; write it as aws_instance.*, tags[\"owner\"] or ebs[*].size", string(p))
 	}
-	for _, part := range parts {
-		if part == "." {
-			return fmt.Errorf("%q has an empty name between its dots", string(p))
-		}
+	if slices.Contains(parts, ".") {
+		return fmt.Errorf("%q has an empty name between its dots", string(p))
 	}
 	return nil
 }

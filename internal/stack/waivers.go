@@ -261,7 +261,7 @@ func withWaiver(src []byte, file string, w drift.Waiver, now time.Time) ([]byte,
 func listIndent(src []byte, file string) (string, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(src, &doc); err != nil || len(doc.Content) == 0 {
-		return "", fmt.Errorf("%s: nothing can be added to it; start it with version: 1 and waivers:", file)
+		return "", fmt.Errorf("%s: nothing can be added to it; start it with version: 1, and end it with the list of waivers", file)
 	}
 	pairs := doc.Content[0].Content
 	if len(pairs) < 2 || pairs[len(pairs)-2].Value != "waivers" {
