@@ -185,7 +185,7 @@ func (r *reading) judge(ctx context.Context, live provider.Object, out *outcome)
 // a plan of what was last applied would say: a plan of today's source keeps all
 // of live, and sets none of it.
 func (r *reading) keeps(changed []cty.Path) bool {
-	if r.wanted == cty.NilVal || len(verdict.Wanted(r.live, r.wantedConfig, r.wanted)) > 0 {
+	if r.wanted == cty.NilVal || !r.wantsNothing && len(verdict.Wanted(r.live, r.wantedConfig, r.wanted)) > 0 {
 		return false
 	}
 	for _, path := range changed {
@@ -244,6 +244,7 @@ type reading struct {
 	wanted        cty.Value
 	wantedConfig  cty.Value
 	wantedReplace []cty.Path
+	wantsNothing  bool // wanted is live, to the byte
 
 	asked *planning // the last question
 }
@@ -341,6 +342,7 @@ type planning struct {
 	proposed, config provider.Dynamic
 	planned          cty.Value
 	replace          []cty.Path
+	kept             bool // planned is live, to the byte
 }
 
 // plan proposes a configuration over the live object and asks the provider. Most
@@ -373,6 +375,11 @@ func (r *reading) ask(ctx context.Context, live provider.Object, q *planning) er
 	if err != nil {
 		return fmt.Errorf("planning it: %w", err)
 	}
+	q.replace = answer.RequiresReplace
+	if answer.State.Same(live.State) {
+		q.planned, q.kept = r.live, true
+		return nil
+	}
 	planned, err := answer.State.Decode(r.ty)
 	if err != nil {
 		return fmt.Errorf("planning it: %w", err)
@@ -380,7 +387,7 @@ func (r *reading) ask(ctx context.Context, live provider.Object, q *planning) er
 	if planned.IsNull() {
 		return &provider.NonsenseError{What: "a plan to delete what was to be kept"}
 	}
-	q.planned, q.replace = r.schema.Block.Normalize(planned), answer.RequiresReplace
+	q.planned = r.schema.Block.Normalize(planned)
 	if answer.Legacy {
 		q.planned = r.source.Ignore.Apply(r.live, q.planned)
 	}
@@ -398,7 +405,7 @@ func (r *reading) planSource(ctx context.Context, live provider.Object) error {
 	if err != nil {
 		return err
 	}
-	r.wanted, r.wantedConfig, r.wantedReplace = planned, config, replace
+	r.wanted, r.wantedConfig, r.wantedReplace, r.wantsNothing = planned, config, replace, r.asked.kept
 	return nil
 }
 
@@ -418,7 +425,7 @@ func (r *reading) pending(f *drift.Finding) []drift.Pending {
 	switch {
 	case r.subject.inst.Tainted:
 		return []drift.Pending{{Address: addr, Actions: replaced(), Paths: []string{}}}
-	case r.wanted == cty.NilVal:
+	case r.wanted == cty.NilVal || r.wantsNothing:
 		return nil
 	}
 	drifted := map[string]bool{}
