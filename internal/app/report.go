@@ -125,20 +125,11 @@ func readReport(ctx context.Context, s *store.Store, within func(string) bool) (
 
 // lastEnded is the last run that was not interrupted.
 func lastEnded(ctx context.Context, s *store.Store) (drift.RunRecord, error) {
-	for limit := 10; ; limit *= 10 {
-		runs, err := s.Runs(ctx, limit)
-		if err != nil {
-			return drift.RunRecord{}, err
-		}
-		for _, run := range runs {
-			if !run.FinishedAt.IsZero() {
-				return run, nil
-			}
-		}
-		if len(runs) < limit {
-			return drift.RunRecord{}, fmt.Errorf("%w: no check has ended; run holdfast check first", ErrNoHistory)
-		}
+	run, ok, err := s.LastRun(ctx)
+	if err == nil && !ok {
+		err = fmt.Errorf("%w: no check has ended; run holdfast check first", ErrNoHistory)
 	}
+	return run, err
 }
 
 func collect[T any](all iter.Seq2[T, error], wanted func(T) bool) ([]T, error) {

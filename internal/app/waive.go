@@ -24,7 +24,7 @@ type WaiveOptions struct {
 	Now        time.Time
 }
 
-// Waive makes the waiver of a finding. It writes nothing; AddWaivers does. The
+// Waive makes the waiver of a finding. It writes nothing. The
 // error says why the finding would not be covered by it.
 func Waive(o WaiveOptions, e drift.Episode, taken []drift.Waiver) (drift.Waiver, error) {
 	w := o.Waiver
@@ -119,10 +119,10 @@ func Waivers(config string, now time.Time) (list []drift.Waiver, file string, er
 	return list, file, err
 }
 
-// AddWaivers adds waivers to the file that Waivers names, all or none, and gives
-// what is added; a dry run writes nothing.
-func AddWaivers(file string, list []drift.Waiver, now time.Time, dry bool) (string, error) {
-	return stack.AddWaivers(file, list, now, dry)
+// WithWaivers gives what the file that Waivers names holds, and what it is to hold
+// with further ones. It writes nothing.
+func WithWaivers(file string, list []drift.Waiver, now time.Time) (was, content []byte, err error) {
+	return stack.WithWaivers(file, list, now)
 }
 
 // WaiverUses tells what each waiver covers, by the latest results of the history.

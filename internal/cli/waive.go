@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"time"
@@ -107,13 +108,16 @@ func (p *program) runWaive(cmd *cobra.Command, f *waiveFlags, findings []string)
 
 // addWaivers writes all of them, or none.
 func (p *program) addWaivers(f *waiveFlags, file string, list []drift.Waiver) error {
-	text, err := app.AddWaivers(file, list, f.Now, f.dryRun)
+	was, content, err := app.WithWaivers(file, list, f.Now)
 	if err != nil {
 		return err
 	}
 	if f.dryRun {
-		fmt.Fprint(p.stdout, text)
-		return nil
+		_, err := p.stdout.Write(bytes.TrimLeft(bytes.TrimPrefix(content, was), "\r\n"))
+		return err
+	}
+	if err := replaceFile(file, was, content); err != nil {
+		return err
 	}
 	for _, w := range list {
 		fmt.Fprintf(p.stdout, "added %s to %s: %s until %s\n", w.ID, shortPath(file), report.OneLine(string(w.Addresses[0])), w.Until.Format(time.DateOnly))

@@ -126,6 +126,33 @@ func TestRoomOfAHolder(t *testing.T) {
 	wg.Wait()
 }
 
+// TestRoomOfAHolderThatWaits waits for room, and for no more once the holder has
+// another lease: the one that takes all the room is never given back.
+func TestRoomOfAHolderThatWaits(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, providertest.Six)
+	m := r.manager(Options{MaxProcesses: 1})
+	r.acquire(m, r.request("shared"))
+	holder := &Holder{}
+	of := func(region string) Request {
+		req := r.request(region)
+		req.Holder = holder
+		return req
+	}
+	own := r.asks(m, of("own"))
+	r.waiting(m, own)
+	r.acquire(m, of("shared"))
+	select {
+	case lease := <-own.got:
+		if lease == nil {
+			t.Error("it was given nothing")
+		}
+	case <-time.After(30 * time.Second):
+		t.Error("it waits for room though its holder has a lease")
+	}
+	close(own.release)
+}
+
 // TestRoomWaitEnds gives up waiting; the time limit of a start is not the wait's.
 func TestRoomWaitEnds(t *testing.T) {
 	t.Parallel()

@@ -49,7 +49,7 @@ func mdCode(s string) string {
 	if s == "" {
 		return ""
 	}
-	fence := strings.Repeat("`", longestStretch(s, '`')+1)
+	fence := strings.Repeat("`", longestRun(s, '`')+1)
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") || strings.TrimSpace(s) == "" {
 		s = " " + s + " "
 	}
@@ -68,7 +68,7 @@ func mdFence(language string, lines []string) string {
 	ticks := 2
 	for i, line := range lines {
 		lines[i] = noComment(singleLine(line))
-		ticks = max(ticks, longestStretch(line, '`'))
+		ticks = max(ticks, longestRun(line, '`'))
 	}
 	fence := strings.Repeat("`", ticks+1)
 	return fence + language + "\n" + strings.Join(lines, "\n") + "\n" + fence + "\n"
@@ -78,19 +78,6 @@ func mdFence(language string, lines []string) string {
 // quoted as in HCL; to both the escape is the same character.
 func noComment(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "<!", `\u003c!`), "-->", `--\u003e`)
-}
-
-func longestStretch(s string, of rune) int {
-	longest, run := 0, 0
-	for _, r := range s {
-		if r != of {
-			run = 0
-			continue
-		}
-		run++
-		longest = max(longest, run)
-	}
-	return longest
 }
 
 // singleLine is one line of text without spaces, or the end of a line, at its end.

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"reflect"
 	"regexp"
@@ -203,29 +202,25 @@ version: 1
 waivers:
 `
 
-// AddWaivers adds waivers at the end of a file, which is made where there is none,
-// and gives what is added. What is in it stays as it is, comments and order too; a
-// file to whose end nothing can be added is left alone, with an error. A dry run
-// writes nothing.
-func AddWaivers(file string, list []drift.Waiver, now time.Time, dry bool) (added string, err error) {
-	src, err := readLimited(file)
+// WithWaivers gives what a file of waivers holds, nothing where there is none, and
+// what it is to hold with further ones at its end: what is in it stays as it is,
+// comments and order too. To some files nothing can be added, which is an error.
+// Nothing is written.
+func WithWaivers(file string, list []drift.Waiver, now time.Time) (was, content []byte, err error) {
+	was, err = readLimited(file)
+	content = was
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		src = []byte(waiversHead)
+		was, content = nil, []byte(waiversHead)
 	case err != nil:
-		return "", fmt.Errorf("reading the waivers: %w", err)
+		return nil, nil, fmt.Errorf("reading the waivers: %w", err)
 	}
-	out := src
 	for _, w := range list {
-		if out, err = withWaiver(out, file, w, now); err != nil {
-			return "", err
+		if content, err = withWaiver(content, file, w, now); err != nil {
+			return nil, nil, err
 		}
 	}
-	added = strings.TrimLeft(string(out[len(src):]), "\r\n")
-	if dry {
-		return added, nil
-	}
-	return added, replaceFile(file, out)
+	return was, content, nil
 }
 
 func withWaiver(src []byte, file string, w drift.Waiver, now time.Time) ([]byte, error) {
@@ -347,21 +342,4 @@ func added(before, after []drift.Waiver, w drift.Waiver) bool {
 		}
 	}
 	return written(after[len(before)], "") == written(w, "")
-}
-
-// replaceFile writes a file aside and renames it, so that nobody reads half.
-func replaceFile(path string, content []byte) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".holdfast-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Chmod(0o644), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(tmp.Name())))
-	}
-	return nil
 }

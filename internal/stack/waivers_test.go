@@ -104,6 +104,15 @@ func TestReadWaiversErrors(t *testing.T) {
 	}
 }
 
+// add writes a file with a further waiver, as the command does.
+func add(file string, w drift.Waiver) error {
+	_, content, err := stack.WithWaivers(file, []drift.Waiver{w}, waiverDay)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(file, content, 0o600)
+}
+
 // A waiver is added to whatever is there, which stays as it is, byte for byte.
 func TestAddWaiver(t *testing.T) {
 	t.Parallel()
@@ -133,7 +142,7 @@ func TestAddWaiver(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if _, err := stack.AddWaivers(file, []drift.Waiver{w}, waiverDay, false); err != nil {
+			if err := add(file, w); err != nil {
 				t.Fatal(err)
 			}
 			after, err := os.ReadFile(file)
@@ -170,7 +179,7 @@ func TestAddWaiverRefuses(t *testing.T) {
 			if err := os.WriteFile(file, []byte(c[0]), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			_, err := stack.AddWaivers(file, []drift.Waiver{w}, waiverDay, false)
+			err := add(file, w)
 			if err == nil || !strings.Contains(err.Error(), c[1]) {
 				t.Errorf("error %v; want %s", err, c[1])
 			}
@@ -194,7 +203,7 @@ func FuzzAddWaiver(f *testing.F) {
 			t.Fatal(err)
 		}
 		before, readErr := stack.ReadWaivers(file, waiverDay)
-		_, err := stack.AddWaivers(file, []drift.Waiver{w}, waiverDay, false)
+		err := add(file, w)
 		out, ioErr := os.ReadFile(file)
 		if ioErr != nil {
 			t.Fatal(ioErr)
