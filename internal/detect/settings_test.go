@@ -1,6 +1,7 @@
 package detect_test
 
 import (
+	"maps"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -171,5 +172,39 @@ func TestStackTimeout(t *testing.T) {
 	result := b.checkStack(t, detect.Options{}, func(s *stack.Stack) { s.Timeout = 3 * time.Second })
 	if result.Status != drift.StatusError || len(result.Errors) != 2 || result.Errors[0].Code != "timeout" {
 		t.Errorf("status %s, errors %+v", result.Status, result.Errors)
+	}
+}
+
+// What today's source keeps as it is live is adopted where the source says so, and
+// only observed where it says nothing.
+func TestKeptBySource(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, set         string // of the source
+		applied, live     attrs
+		adopted, observed string
+	}{
+		{"the source says what is live", `note = "by hand"`, attrs{"note": "code"}, attrs{"note": "by hand"}, "note", ""},
+		{"the source let go of it, and it is gone", "", attrs{"note": "code"}, attrs{"note": nil}, "note", ""},
+		{"the source never said anything", "", attrs{"color": "blue"}, attrs{"color": "red"}, "", "color"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			applied := attrs{"name": "n"}
+			maps.Copy(applied, c.applied)
+			b := newBench(t, providertest.Six, "resource \"test_simple\" \"a\" {\n  name = \"n\"\n  "+c.set+"\n}\n", resource{Type: "test_simple", Name: "a", Attributes: applied})
+			b.Edit(t, "test_simple", "a", func(o attrs) { maps.Copy(o, c.live) })
+			s := b.check(t, detect.Options{})
+			paths := func(list []drift.Paths) string {
+				var all []string
+				for _, p := range list {
+					all = append(all, p.Paths...)
+				}
+				return strings.Join(all, " ")
+			}
+			if s.Status != drift.StatusClean || len(s.Findings)+len(s.Pending) > 0 || paths(s.Adopted) != c.adopted || paths(s.Observed) != c.observed {
+				t.Errorf("%s, adopted %v, observed %v, pending %v, findings %+v", s.Status, s.Adopted, s.Observed, s.Pending, s.Findings)
+			}
+		})
 	}
 }

@@ -221,7 +221,7 @@ func (p partView) signed() []lineView {
 
 // fenced is text in a block of code that it can't end.
 func fenced(text string) string {
-	fence := strings.Repeat("`", max(3, longestRun(text, '`')+1))
+	fence := strings.Repeat("`", max(3, longestTicks(text)+1))
 	return fence + "diff\n" + text + fence
 }
 
@@ -229,7 +229,7 @@ func fenced(text string) string {
 // https://spec.commonmark.org/0.31.2/#code-spans
 func codeSpan(s string) string {
 	s = cmp.Or(strings.TrimSpace(OneLine(s)), "-")
-	ticks := strings.Repeat("`", longestRun(s, '`')+1)
+	ticks := strings.Repeat("`", longestTicks(s)+1)
 	if len(ticks) > 1 {
 		return ticks + " " + s + " " + ticks
 	}
@@ -257,11 +257,11 @@ func isPlain(c rune) bool {
 	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z'
 }
 
-// longestRun is the length of the longest run of a character.
-func longestRun(s string, c byte) int {
+// longestTicks is the length of the longest run of backticks.
+func longestTicks(s string) int {
 	longest, run := 0, 0
 	for i := range len(s) {
-		if s[i] != c {
+		if s[i] != '`' {
 			run = 0
 			continue
 		}

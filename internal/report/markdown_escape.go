@@ -49,7 +49,7 @@ func mdCode(s string) string {
 	if s == "" {
 		return ""
 	}
-	fence := strings.Repeat("`", longestRun(s, '`')+1)
+	fence := strings.Repeat("`", longestTicks(s)+1)
 	if strings.HasPrefix(s, "`") || strings.HasSuffix(s, "`") || strings.TrimSpace(s) == "" {
 		s = " " + s + " "
 	}
@@ -68,7 +68,7 @@ func mdFence(language string, lines []string) string {
 	ticks := 2
 	for i, line := range lines {
 		lines[i] = noComment(singleLine(line))
-		ticks = max(ticks, longestRun(line, '`'))
+		ticks = max(ticks, longestTicks(line))
 	}
 	fence := strings.Repeat("`", ticks+1)
 	return fence + language + "\n" + strings.Join(lines, "\n") + "\n" + fence + "\n"
