@@ -12,6 +12,8 @@ GO           ?= go
 TOOLS        := .tools
 DIST         := dist
 VERSION       = $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+COMMIT        = $(shell git rev-parse HEAD 2>/dev/null)
+DATE          = $(shell git show -s --format=%cI HEAD 2>/dev/null)
 EXAMPLE      := examples/device-tokens
 
 # Tools, each built once a version. The version is in the file's name, so that
@@ -26,13 +28,19 @@ BUF        := $(TOOLS)/bin/buf-$(BUF_VERSION)
 ACTIONLINT := $(TOOLS)/bin/actionlint-$(ACTIONLINT_VERSION)
 
 # The tests that use the lab run Terraform and its providers, which need a core
-# and half a gigabyte each: two packages at a time, whatever the machine.
-PACKAGES      ?= ./...
-GO_TEST_FLAGS ?= -count=1 -p=2 -parallel=6 -timeout=30m
+# and half a gigabyte each: three packages at a time, whatever the machine, and the
+# two first that take the longest. What is not needed costs time: lint vets, and
+# nobody debugs these binaries.
+PACKAGES      ?= ./internal/detect ./internal/cli ./...
+GO_TEST_FLAGS ?= -count=1 -p=2 -parallel=6 -timeout=75m -vet=off -ldflags=-w
+
+# Terraform and the AWS provider spend a tenth of their time on collecting garbage,
+# mostly of a schema that stays.
+TEST_GOGC ?= 400
 
 # Packages that share data between goroutines or are pure: quick enough for the
 # race detector, without the tests that run Terraform. It needs a C compiler.
-RACE_PACKAGES ?= ./internal/drift/... ./internal/store/... ./internal/config/... ./internal/state/... ./internal/report/... ./internal/stack/... ./internal/provider/...
+RACE_PACKAGES ?= ./internal/drift/... ./internal/store/... ./internal/config/... ./internal/state/... ./internal/report/... ./internal/stack/... ./internal/provider/... ./internal/checkout/... ./internal/server/access/...
 
 # How long `make fuzz` spends on each fuzz target.
 FUZZTIME ?= 10s
@@ -53,7 +61,12 @@ setup: ## get what tests, demo and benchmark need: Terraform, the AWS provider, 
 
 .PHONY: build
 build: ## build bin/holdfast
-	$(GO) build -trimpath -ldflags "-X holdfast/internal/app.Version=$(VERSION)" -o bin/holdfast ./cmd/holdfast
+	$(GO) build -trimpath -ldflags "-X holdfast/internal/app.Version=$(VERSION) -X holdfast/internal/app.Commit=$(COMMIT) -X holdfast/internal/app.Date=$(DATE)" \
+		-o bin/holdfast ./cmd/holdfast
+
+.PHONY: release-dry-run
+release-dry-run: ## build all that a release has, for six targets, into dist/release, and look at it
+	@scripts/release-dry-run
 
 .PHONY: test
 test: test-node test-go ## run all tests; one that lacks its tools fails instead of skipping
@@ -68,13 +81,13 @@ test-node: setup ## run the example's tests alone
 .PHONY: test-go
 test-go: setup $(GOTESTSUM) ## run the Go tests alone, or those of PACKAGES=./internal/...
 	@mkdir -p $(DIST)/test
-	@$(WITH_LAB) HOLDFAST_REQUIRE_LAB=1 $(GOTESTSUM) --format pkgname --format-hide-empty-pkg \
+	@$(WITH_LAB) HOLDFAST_REQUIRE_LAB=1 GOGC=$(TEST_GOGC) $(GOTESTSUM) --format pkgname --format-hide-empty-pkg \
 		--jsonfile $(DIST)/test/go.json --junitfile $(DIST)/test/go.xml -- $(GO_TEST_FLAGS) $(PACKAGES)
 
 .PHONY: race
 race: ## run the tests of the packages that need no lab under the race detector
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then \
-		$(GO) test -race -count=1 -p=2 -skip 'Terraform|Console' $(RACE_PACKAGES); \
+		$(GO) test -race -count=1 -p=2 -vet=off -ldflags=-w -skip 'Terraform|Console' $(RACE_PACKAGES); \
 	else echo "race: skipped, the race detector needs a C compiler"; fi
 
 .PHONY: lint
@@ -90,7 +103,7 @@ lint-go: $(GOLANGCI)
 
 .PHONY: lint-terraform
 lint-terraform: setup
-	@$(WITH_LAB) TF_CLI_CONFIG_FILE=/dev/null "$$HOLDFAST_LAB_TERRAFORM" fmt -check -recursive -diff examples
+	@$(WITH_LAB) TF_CLI_CONFIG_FILE=/dev/null "$$HOLDFAST_LAB_TERRAFORM" fmt -check -recursive -diff examples deploy
 
 # The committed stubs must be what the .proto says.
 .PHONY: lint-proto
@@ -103,6 +116,7 @@ lint-proto: $(BUF)
 .PHONY: lint-ci
 lint-ci: $(ACTIONLINT)
 	$(ACTIONLINT)
+	scripts/lint-action $(ACTIONLINT)
 
 .PHONY: generate
 generate: $(BUF) ## make the protobuf stubs anew
@@ -127,11 +141,24 @@ bench-fleet: setup build ## measure 1 to 1,000 stacks beside plans, into docs/be
 bench-store: ## measure saving a run of 1,000 stacks into the history, against its bar
 	$(GO) test -run='^$$' -bench=SaveRun -benchtime=3x ./internal/store
 
+.PHONY: bench-queue
+bench-queue: ## measure rounds of 10,000 stacks over a queue in SQLite and in PostgreSQL, against their bar
+	HOLDFAST_REQUIRE_LAB=1 $(GO) test -run='^$$' -bench='^BenchmarkRound$$' -benchtime=1x -timeout=1h ./internal/queue
+
 # The bar is that of the drift report: under one second for 500 findings and
 # 2,000 rows of history.
 .PHONY: bench-report
 bench-report: ## measure writing a drift report of 500 findings and 2,000 rows; the bar is 1 s
 	$(GO) test -run='^$$' -bench='^BenchmarkDriftReport$$' -benchmem ./internal/report
+
+# The bars are 20 s and 300 MB.
+.PHONY: bench-attribution
+bench-attribution: ## measure matching 1,000,000 CloudTrail records against 500 findings, against its bars
+	$(GO) test -run='^$$' -bench='^BenchmarkAttribute$$' -benchtime=3x ./internal/attribution
+
+.PHONY: bench-server
+bench-server: ## measure the API and the pages over a year of 10,000 stacks, in SQLite and PostgreSQL; the bar is 100 ms
+	$(GO) test -run='^$$' -bench='^BenchmarkServer$$' -benchtime=1x -timeout=20m ./internal/server
 
 .PHONY: fuzz
 fuzz: ## run each fuzz target for FUZZTIME (10s)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"sync"
+	"time"
 
 	"holdfast/internal/drift"
 	"holdfast/internal/drift/baseline"
@@ -20,8 +21,9 @@ type baselines struct {
 	place place
 	base  string
 
-	open  sync.Once
-	store *store.Store
+	open   sync.Once
+	store  *store.Store
+	shared bool // the store is others' too
 
 	mu  sync.Mutex
 	err error // the first thing that went wrong
@@ -37,12 +39,15 @@ func newBaselines(ctx context.Context, o CheckOptions, found *fleet) (*baselines
 		return nil, err
 	}
 	base, err := baseFolder(found.settings)
-	return &baselines{ctx: ctx, place: at, base: base}, err
+	return &baselines{ctx: ctx, place: at, base: base, store: o.history, shared: o.history != nil}, err
 }
 
 // history opens the history when it is first needed; nil if that failed.
 func (b *baselines) history() *store.Store {
 	b.open.Do(func() {
+		if b.shared {
+			return
+		}
 		s, err := openForWriting(b.ctx, b.place)
 		if err != nil {
 			b.failed(err)
@@ -86,7 +91,7 @@ func (b *baselines) end() error {
 	if b == nil {
 		return nil
 	}
-	if b.store != nil {
+	if b.store != nil && !b.shared {
 		b.failed(b.store.Close())
 	}
 	if b.ctx.Err() == nil {
@@ -210,5 +215,11 @@ func (b *baselines) renew(made drift.Baseline, o RenewOptions) (RenewedBaseline,
 	if o.DryRun {
 		return one, nil
 	}
-	return one, b.store.SaveBaseline(b.ctx, made, o.By, o.Reason)
+	if err := b.store.SaveBaseline(b.ctx, made, o.By, o.Reason); err != nil {
+		return one, err
+	}
+	// Whoever renews a baseline says that the state is the right one.
+	return one, b.store.SaveStateMark(b.ctx, made.Stack.ID, drift.StateMark{
+		At: time.Now().UTC(), Lineage: made.Lineage, Serial: made.Serial, Instances: len(made.Resources),
+	})
 }

@@ -41,31 +41,42 @@ func OpenHistory(ctx context.Context, o HistoryOptions) (*store.Store, error) {
 	if _, err := os.Stat(place.where); !store.IsURL(place.where) && errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("%w in %s; holdfast check begins one, or name another place with --store", ErrNoHistory, place.where)
 	}
-	return store.Open(ctx, place.where)
+	return place.open(ctx)
+}
+
+// open opens the history there.
+func (p place) open(ctx context.Context) (*store.Store, error) {
+	s, err := store.Open(ctx, p.where)
+	if err == nil && p.tells {
+		s.KeepAlerts()
+	}
+	return s, err
 }
 
 // place is where the history is.
 type place struct {
 	where string
 	own   bool // nobody has named it, and its folder is ours
+	tells bool // somebody is to be told of what is recorded
 }
 
 // historyPlace finds the place: the option, the settings, or .holdfast in the
 // folder of holdfast.yaml, at the top of the repository, or in the current folder.
 func historyPlace(option string, settings *stack.Settings) (place, error) {
+	tells := len(settings.Alerts) > 0
 	switch {
 	case option != "":
-		return place{where: option}, nil
+		return place{where: option, tells: tells}, nil
 	case store.IsURL(settings.Store) || filepath.IsAbs(settings.Store):
-		return place{where: settings.Store}, nil
+		return place{where: settings.Store, tells: tells}, nil
 	case settings.Store != "":
-		return place{where: filepath.Join(settings.Dir, filepath.FromSlash(settings.Store))}, nil
+		return place{where: filepath.Join(settings.Dir, filepath.FromSlash(settings.Store)), tells: tells}, nil
 	}
 	base, err := baseFolder(settings)
 	if err != nil {
 		return place{}, err
 	}
-	return place{filepath.Join(base, historyFolder, "history.db"), true}, nil
+	return place{filepath.Join(base, historyFolder, "history.db"), true, tells}, nil
 }
 
 // baseFolder is the folder of the settings, the top of the repository around the
@@ -91,7 +102,7 @@ func baseFolder(settings *stack.Settings) (string, error) {
 // openForWriting opens the history, and makes it where there is none. A folder
 // of ours is kept out of git by a file of its own.
 func openForWriting(ctx context.Context, p place) (*store.Store, error) {
-	s, err := store.Open(ctx, p.where)
+	s, err := p.open(ctx)
 	if err != nil || !p.own {
 		return s, err
 	}

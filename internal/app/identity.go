@@ -20,13 +20,9 @@ func identify(candidates []stack.Candidate, o CheckOptions, settings *stack.Sett
 	if err != nil {
 		return err
 	}
-	at, err := historyPlace(o.Store, settings)
+	scope, err := scopeOf(o, settings, base)
 	if err != nil {
 		return err
-	}
-	scope := ""
-	if store.IsURL(at.where) {
-		scope = repository(base) + "//"
 	}
 	for i := range candidates {
 		s := &candidates[i].Stack
@@ -36,6 +32,18 @@ func identify(candidates []stack.Candidate, o CheckOptions, settings *stack.Sett
 		}
 	}
 	return nil
+}
+
+// scopeOf is what goes before the keys of stacks.
+func scopeOf(o CheckOptions, settings *stack.Settings, base string) (string, error) {
+	if o.history != nil {
+		return o.scope, nil
+	}
+	at, err := historyPlace(o.Store, settings)
+	if err != nil || !store.IsURL(at.where) {
+		return "", err
+	}
+	return repository(base) + "//", nil
 }
 
 // historyPath is how the history names a stack: from the base folder, or by the
@@ -70,9 +78,25 @@ func from(path, base string) string {
 	return filepath.ToSlash(rel)
 }
 
-// repository names the repository in a folder: by where it was cloned from, else
-// by the folder.
+// repository names the repository around a folder, and the folder's place in it:
+// by where it was cloned from, else by its own folder.
 func repository(dir string) string {
+	for top := dir; ; top = filepath.Dir(top) {
+		if _, err := os.Lstat(filepath.Join(top, ".git")); err == nil {
+			rel, err := filepath.Rel(top, dir)
+			if err != nil || rel == "." {
+				return cloned(top)
+			}
+			return cloned(top) + "/" + filepath.ToSlash(rel)
+		}
+		if filepath.Dir(top) == top {
+			return filepath.Base(dir)
+		}
+	}
+}
+
+// cloned names the repository of a folder with .git.
+func cloned(dir string) string {
 	config := filepath.Join(dir, ".git", "config")
 	if src, err := os.ReadFile(filepath.Join(dir, ".git")); err == nil { // a worktree
 		git, _ := strings.CutPrefix(strings.TrimSpace(string(src)), "gitdir: ")

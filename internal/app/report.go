@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,9 +11,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/robfig/cron/v3"
-
 	"holdfast/internal/drift"
+	"holdfast/internal/queue"
 	"holdfast/internal/report"
 	"holdfast/internal/stack"
 	"holdfast/internal/store"
@@ -59,8 +59,8 @@ func DriftReport(ctx context.Context, o ReportOptions) (in report.DriftReport, f
 	in.Title, in.Task, in.Environment = settings.Report.Title, settings.Report.Task, settings.Environment
 	in.Alerts = len(settings.Alerts) > 0
 	in.Schedule = string(settings.Schedule)
-	if schedule, err := cron.ParseStandard(in.Schedule); err == nil {
-		in.Next = schedule.Next(in.Run.FinishedAt.UTC())
+	if next, err := queue.Next(in.Schedule, cmp.Or(string(settings.TimeZone), queue.DefaultZone), in.Run.FinishedAt); err == nil {
+		in.Next = next
 	}
 	for _, rule := range settings.Rules() {
 		if !rule.Until.IsZero() {

@@ -7,12 +7,14 @@ import (
 	"fmt"
 	"path/filepath"
 	"slices"
+	"sync"
 
 	"holdfast/internal/detect"
 	"holdfast/internal/drift"
 	"holdfast/internal/stack"
 	"holdfast/internal/state"
 	"holdfast/internal/state/locate"
+	"holdfast/internal/store"
 )
 
 // fleet is what a run is about.
@@ -23,6 +25,11 @@ type fleet struct {
 	waivers    []drift.Waiver
 	waiversAt  string // their file, whether or not it exists
 	base       string // the folder from which waivers and the history name stacks
+	overlap    state.Overlap
+
+	alone bool // its stacks are checked one by one: what others have is in the history
+	mu    sync.Mutex
+	holds []store.Holding // of stacks that are
 }
 
 // findStacks reads the settings and finds the stacks to check. An error is one
@@ -46,6 +53,9 @@ func findStacks(ctx context.Context, o CheckOptions) (*fleet, error) {
 	}
 	if err := identify(candidates, o, settings); err != nil {
 		return nil, err
+	}
+	if o.only != nil {
+		candidates = slices.DeleteFunc(candidates, func(c stack.Candidate) bool { return !o.only(c.Stack) })
 	}
 	for i := range candidates {
 		s := &candidates[i].Stack
@@ -135,6 +145,9 @@ func hasSource(dir string) bool {
 func settingsOf(o CheckOptions) (*stack.Settings, error) {
 	if o.Config != "" {
 		return stack.ReadSettings(o.Config)
+	}
+	if o.Dir != "" {
+		return &stack.Settings{Dir: o.Dir}, nil
 	}
 	return stack.FindSettings(".")
 }

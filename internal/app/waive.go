@@ -108,7 +108,11 @@ func freeID(id string, taken []drift.Waiver) string {
 
 // Waivers reads the waivers and says where their file is, or would be.
 func Waivers(config string, now time.Time) (list []drift.Waiver, file string, err error) {
-	settings, err := settingsOf(CheckOptions{Config: config})
+	return waiversOf(CheckOptions{Config: config}, now)
+}
+
+func waiversOf(o CheckOptions, now time.Time) (list []drift.Waiver, file string, err error) {
+	settings, err := settingsOf(o)
 	if err != nil {
 		return nil, "", err
 	}

@@ -28,7 +28,7 @@ var layers = [][]string{
 	{"internal/detect", "internal/resolve"},
 	{
 		"internal/stack", "internal/config", "internal/state", "internal/provider", "internal/terraform",
-		"internal/attribution", "internal/report", "internal/alert", "internal/store",
+		"internal/attribution", "internal/report", "internal/alert", "internal/store", "internal/checkout",
 	},
 	{"internal/drift"},
 }
@@ -51,6 +51,9 @@ func helpsTests(folder string) bool { return strings.HasSuffix(folder, "test") }
 var private = map[string][]string{
 	"internal/config/funcs":    {"internal/config"},
 	"internal/provider/plugin": {"internal/provider"},
+
+	// It can run any command, apply among them; terraform has only those that read.
+	"internal/terraform/program": {"internal/terraform", "internal/resolve"},
 }
 
 // outside are packages of others that only one part may import, so that what
@@ -60,12 +63,18 @@ var outside = map[string]string{
 	"github.com/hashicorp/go-plugin": "internal/provider",
 	"google.golang.org/grpc":         "internal/provider",
 	"google.golang.org/protobuf":     "internal/provider",
+	"github.com/coreos/go-oidc":      "internal/server",
+	"github.com/danielgtaylor/huma":  "internal/server",
+	"github.com/prometheus":          "internal/server",
+	"go.opentelemetry.io/otel":       "internal/server",
 	"github.com/spf13/cobra":         "internal/cli",
 	"github.com/spf13/pflag":         "internal/cli",
 	"github.com/Azure":               "internal/state",
 	"github.com/pressly/goose":       "internal/store",
 	"github.com/jackc/pgx":           "internal/store",
 	"modernc.org/sqlite":             "internal/store",
+
+	"github.com/nicholas-fedor/shoutrrr": "internal/alert",
 
 	"github.com/aws/aws-sdk-go-v2/service/cloudtrail": "internal/attribution",
 }
@@ -146,6 +155,8 @@ func TestRulesBite(t *testing.T) {
 		{"lab and the words", pkg{ImportPath: "internal/lab", Imports: []string{"internal/drift"}}, ""},
 		{"private", pkg{ImportPath: "internal/detect", Imports: []string{"internal/config/funcs"}}, "belongs to"},
 		{"private to its owner", pkg{ImportPath: "internal/config", Imports: []string{"internal/config/funcs"}}, ""},
+		{"a check that could run terraform apply", pkg{ImportPath: "internal/detect", Imports: []string{"internal/terraform/program"}}, "belongs to"},
+		{"what may run terraform apply", pkg{ImportPath: "internal/resolve", Imports: []string{"internal/terraform/program"}}, ""},
 		{"outside", pkg{ImportPath: "internal/server", Imports: []string{"github.com/riverqueue/river/rivertype"}}, "belongs to"},
 		{"outside to its owner", pkg{ImportPath: "internal/queue", Imports: []string{"github.com/riverqueue/river"}}, ""},
 		{"pure", pkg{ImportPath: "internal/drift/verdict", Imports: []string{"os"}}, "input or output"},

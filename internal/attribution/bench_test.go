@@ -16,6 +16,12 @@ import (
 	"holdfast/internal/drift"
 )
 
+// What BenchmarkAttribute must keep to.
+const (
+	barTime   = 20 * time.Second
+	barMemory = 300_000_000 // bytes
+)
+
 // BenchmarkAttribute matches 1,000,000 records in 200 files against 500 findings.
 // All records are of services of the findings, one in 50 is of one of their
 // objects, and every second one only reads, as in real logs more do.
@@ -46,6 +52,9 @@ func BenchmarkAttribute(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(peak)/1e6, "MB-peak")
+	if took := b.Elapsed() / time.Duration(b.N); took > barTime || peak > barMemory {
+		b.Errorf("%s and %d MB; the bars are %s and %d MB", took, peak/1e6, barTime, uint64(barMemory/1e6))
+	}
 }
 
 // counting counts the records of a source.
@@ -82,7 +91,7 @@ func watchHeap(peak *uint64) (stop func()) {
 func benchTarget(i int) *Target {
 	name := fmt.Sprintf("service-%03d-handler", i)
 	f := &drift.Finding{Type: "aws_lambda_function", Kind: drift.Modified, Changes: []drift.Change{{Path: "memory_size", Expected: []byte("128"), Actual: []byte("512")}}}
-	return &Target{Finding: f, Identifiers: []Identifier{{"arn", arn("lambda", "function:"+name)}, {"function_name", name}, {"id", name}}}
+	return &Target{Finding: f, Identifiers: []drift.Identifier{{Name: "arn", Value: arn("lambda", "function:"+name)}, {Name: "function_name", Value: name}, {Name: "id", Value: name}}}
 }
 
 func writeLogs(b *testing.B, dir string, files, perFile, findings int) {

@@ -23,7 +23,7 @@ type bucket struct {
 // and the bucket's region.
 func NewBucket(cfg aws.Config, name, prefix string, options ...func(*s3.Options)) *Objects {
 	prefix = clean(prefix)
-	return &Objects{tree: bucket{name, prefix, s3.NewFromConfig(cfg, options...)}, prefix: prefix}
+	return &Objects{tree: bucket{name, prefix, s3.NewFromConfig(cfg, append(options, pathStyle)...)}, prefix: prefix}
 }
 
 func (b bucket) String() string { return "s3://" + b.name }
@@ -66,7 +66,7 @@ func explain(err error, action, where string) error {
 	}
 	switch code := failure.ErrorCode(); code {
 	case "NoSuchBucket":
-		return errors.New("there is no such bucket; check the name in attribution.cloudtrail")
+		return errors.New("there is no such bucket; check the name in attribution.trails")
 	case "AccessDenied", "AccessDeniedException", "403", "Forbidden", "UnauthorizedOperation":
 		return errors.New("access denied; allow " + action + " on " + where)
 	case "ThrottlingException", "SlowDown":

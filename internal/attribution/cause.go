@@ -1,6 +1,7 @@
 package attribution
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -12,73 +13,112 @@ import (
 
 // Options say what to look for.
 type Options struct {
-	Since      time.Time // the last clean check, or the last apply
+	Since      time.Time // of all targets that do not say so themselves; zero: not known
 	Until      time.Time // when the findings were read: later events can't explain them
 	Automation []drift.Automation
 }
 
-// maxWindow is how far back is looked at the most: what LookupEvents keeps.
-const maxWindow = 90 * 24 * time.Hour
+// MaxWindow is how far back is looked at the most: what LookupEvents keeps.
+const MaxWindow = 90 * 24 * time.Hour
 
 // Attribute finds the cause of each target, in their order. A cause is never nil:
 // what is not known says so, and why. Only the end of ctx is an error; evidence
 // that can't be read is a gap, and named in the causes.
 func Attribute(ctx context.Context, sources []Source, targets []*Target, o Options) ([]*drift.Cause, error) {
 	var gaps []Gap
-	if oldest := o.Until.Add(-maxWindow); o.Since.Before(oldest) {
-		if !o.Since.IsZero() {
-			gaps = append(gaps, Gap{Where: "CloudTrail", Reason: "events before " + when(oldest) + " were not looked at"})
-		}
-		o.Since = oldest
-	}
 	x := newIndex(targets, o)
 	q := x.query(o)
-	for _, source := range sources {
+	for at, source := range sources {
 		more, err := source.Each(ctx, q, x.visit)
 		if err != nil {
 			return nil, fmt.Errorf("attribution: %w", err)
 		}
-		gaps = append(gaps, more...)
+		for _, g := range more {
+			g.source = at
+			gaps = append(gaps, g)
+		}
 	}
 	gaps = append(gaps, x.gaps...)
 	causes := make([]*drift.Cause, len(targets))
 	for i, t := range targets {
-		causes[i] = decide(t, &x.found[i], t.gaps(gaps), o)
+		causes[i] = decide(t, &x.found[i], t.gaps(gaps, len(sources)), o)
 	}
 	return causes, nil
 }
 
-// query asks for the regions and accounts of the targets, or for all where one
-// target's are not known.
+// query asks for the places of the targets, each once.
 func (x *index) query(o Options) Query {
-	q := Query{Since: o.Since, Until: o.Until}
-	allRegions, allAccounts := false, false
+	since := map[Place]time.Time{}
 	for _, t := range x.targets {
-		region := t.Region
-		if global[t.noun.source] {
-			region = globalRegion
+		at := Place{Account: t.Account, Region: t.recordedIn()}
+		if before, ok := since[at]; !ok || t.since.Before(before) {
+			since[at] = t.since
 		}
-		allRegions, allAccounts = allRegions || region == "", allAccounts || t.Account == ""
-		q.Regions, q.Accounts = append(q.Regions, region), append(q.Accounts, t.Account)
 	}
-	slices.Sort(q.Regions)
-	slices.Sort(q.Accounts)
-	q.Regions, q.Accounts = slices.Compact(q.Regions), slices.Compact(q.Accounts)
-	if allRegions {
-		q.Regions = nil
+	q := Query{Until: o.Until}
+	for at, begins := range since {
+		at.Since = begins
+		q.Places = append(q.Places, at)
 	}
-	if allAccounts {
-		q.Accounts = nil
-	}
+	slices.SortFunc(q.Places, func(a, b Place) int {
+		return cmp.Or(strings.Compare(a.Account, b.Account), strings.Compare(a.Region, b.Region))
+	})
 	return q
 }
 
-// gaps are those that concern the target.
-func (t *Target) gaps(all []Gap) []string {
-	var out []string
+// window is the one in which the target's events are looked for: from the second
+// of Since on, because CloudTrail tells no more, and no longer than MaxWindow.
+func (t *Target) window(o Options) {
+	since := t.Since
+	if since.IsZero() {
+		since = o.Since
+	}
+	t.since = since.Truncate(time.Second)
+	if oldest := o.Until.Add(-MaxWindow).Truncate(time.Second); t.since.Before(oldest) {
+		t.since, t.cut = oldest, !since.IsZero()
+	}
+}
+
+// recordedIn is the region in which the target's events are; "" where that is not
+// known.
+func (t *Target) recordedIn() string {
+	if global[t.noun.source] {
+		return globalRegion
+	}
+	return t.Region
+}
+
+// gaps are those of so many sources that concern the target.
+func (t *Target) gaps(all []Gap, sources int) []Gap {
+	region := t.recordedIn()
+	var out, foreign []Gap
+	without := map[int]bool{} // sources that don't have its account
+	if t.cut {
+		out = append(out, Gap{Where: "CloudTrail", Reason: "events before " + when(t.since) + " were not looked at", Until: t.since})
+	}
 	for _, g := range all {
-		elsewhere := g.Region != "" && t.Region != "" && g.Region != t.Region && !global[t.noun.source] || g.Account != "" && t.Account != "" && g.Account != t.Account
-		if !elsewhere {
+		elsewhere := g.Region != "" && region != "" && g.Region != region || g.Account != "" && t.Account != "" && g.Account != t.Account
+		switch {
+		case elsewhere:
+		case g.Foreign:
+			foreign, without[g.source] = append(foreign, g), true
+		default:
+			out = append(out, g)
+		}
+	}
+	if len(without) == sources || t.Account == "" { // it may be in one that is not there
+		out = append(out, foreign...)
+	}
+	return out
+}
+
+// missingOf are the gaps, for people, that take something from an answer: what is
+// older than all events that explain the finding does not.
+func missingOf(gaps []Gap, winners []winner, whole bool) []string {
+	var out []string
+	for _, g := range gaps {
+		older := whole && !g.Until.IsZero() && !slices.ContainsFunc(winners, func(w winner) bool { return !w.event.At.After(g.Until) })
+		if !older {
 			out = append(out, g.String())
 		}
 	}
@@ -94,13 +134,18 @@ type winner struct {
 }
 
 // decide makes the cause of a target out of its evidence.
-func decide(t *Target, v *evidence, gaps []string, o Options) *drift.Cause {
+func decide(t *Target, v *evidence, all []Gap, o Options) *drift.Cause {
 	v.trim()
-	c := &drift.Cause{Class: drift.CauseUnknown, Gaps: gaps, Omitted: v.omitted}
+	winners, reasons := t.winners(v)
+	gaps := missingOf(all, winners, len(winners) > 0 && !unanswered(reasons))
+	for i := range winners {
+		winners[i].confidence = confidence(winners[i].entry, len(gaps) > 0 || t.ambiguous())
+	}
+	c := &drift.Cause{Class: drift.CauseUnknown, Since: t.Since, Until: o.Until.UTC().Truncate(time.Millisecond), Gaps: gaps, Omitted: v.omitted}
 	for _, e := range v.candidates {
+		e.event.Note = v.note(e, winners, reasons)
 		c.Candidates = append(c.Candidates, e.event)
 	}
-	winners, reasons := t.winners(v, len(gaps) > 0)
 	for at, reason := range reasons {
 		if at >= 0 && reason != "" {
 			c.Unexplained = append(c.Unexplained, t.attributes[at].path)
@@ -109,7 +154,7 @@ func decide(t *Target, v *evidence, gaps []string, o Options) *drift.Cause {
 	slices.Sort(c.Unexplained)
 	if len(winners) == 0 {
 		c.Unexplained = nil
-		c.Summary = unknownSummary(t, reasons, gaps, o)
+		c.Summary = unknownSummary(t, reasons, gaps)
 		return c
 	}
 	best := winners[0]
@@ -119,8 +164,32 @@ func decide(t *Target, v *evidence, gaps []string, o Options) *drift.Cause {
 	return c
 }
 
+// unanswered reports whether something has no event that explains it.
+func unanswered(reasons map[int]string) bool {
+	for _, reason := range reasons {
+		if reason != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// note is why a candidate is not what explains the finding; "" for one that is.
+func (v *evidence) note(e entry, winners []winner, reasons map[int]string) string {
+	if e.event.Note != "" || slices.ContainsFunc(winners, func(w winner) bool { return w.is(e) }) {
+		return e.event.Note
+	}
+	for _, at := range sortedAttributes(reasons) {
+		if !slices.ContainsFunc(v.newest[at], e.is) {
+			continue
+		}
+		return first(reasons[at], "another event of the same second explains it better")
+	}
+	return "a newer event did the same"
+}
+
 // winners are the events that explain something, newest first, each once.
-func (t *Target) winners(v *evidence, gaps bool) ([]winner, map[int]string) {
+func (t *Target) winners(v *evidence) ([]winner, map[int]string) {
 	wanted := []int{-1}
 	if t.Finding.Kind != drift.Deleted {
 		wanted = wanted[:0]
@@ -130,20 +199,24 @@ func (t *Target) winners(v *evidence, gaps bool) ([]winner, map[int]string) {
 	}
 	reasons := map[int]string{}
 	var out []winner
+	elsewhere := t.elsewhere(v)
 	for _, at := range wanted {
 		e, reason := pick(v.newest[at])
+		if reason == "" {
+			reason = elsewhere
+		}
 		reasons[at] = reason
 		if reason != "" {
 			continue
 		}
-		w := winner{entry: e, confidence: confidence(e, gaps)}
+		w := winner{entry: e}
 		if at >= 0 {
 			w.paths = []string{t.attributes[at].path}
 		}
 		if i := slices.IndexFunc(out, func(o winner) bool { return o.event.EventID == e.event.EventID && o.who == e.who }); i >= 0 {
 			out[i].paths = append(out[i].paths, w.paths...)
-			if weaker(w.confidence, out[i].confidence) {
-				out[i].confidence, out[i].rule = w.confidence, w.rule
+			if w.outcome != same && out[i].outcome == same { // the weaker one counts
+				out[i].outcome, out[i].rule = w.outcome, w.rule
 			}
 			continue
 		}
@@ -151,6 +224,18 @@ func (t *Target) winners(v *evidence, gaps bool) ([]winner, map[int]string) {
 	}
 	slices.SortStableFunc(out, func(a, b winner) int { return b.event.At.Compare(a.event.At) })
 	return out, reasons
+}
+
+// elsewhere is why nothing follows from events of objects that are called alike:
+// whose account or region is not known may be any of them.
+func (t *Target) elsewhere(v *evidence) string {
+	switch {
+	case t.Account == "" && len(v.accounts) > 1:
+		return "objects of this name changed in several accounts, and in which it is is not known"
+	case t.Region == "" && !global[t.noun.source] && len(v.regions) > 1:
+		return "objects of this name changed in several regions, and in which it is is not known"
+	}
+	return ""
 }
 
 // noEvent is the reason where nothing was found at all.
@@ -181,23 +266,24 @@ func pick(list []entry) (e entry, reason string) {
 	return left[len(left)-1], ""
 }
 
+// ambiguous reports whether there may be another object that is called the same, in
+// an account that nobody asks.
+func (t *Target) ambiguous() bool {
+	return t.Account == "" && !slices.ContainsFunc(t.identifiers, func(i identifier) bool { return i.unique })
+}
+
 // confidence follows from the rule. Where evidence is missing, a later write may
-// be among it.
-func confidence(e entry, gaps bool) drift.Confidence {
+// be among it, or that of the right object.
+func confidence(e entry, missing bool) drift.Confidence {
 	steps := []drift.Confidence{drift.Exact, drift.Likely, drift.PossibleCause}
 	at := 0
 	if e.outcome != same {
 		at = 1
 	}
-	if gaps {
+	if missing {
 		at++
 	}
 	return steps[at]
-}
-
-func weaker(a, b drift.Confidence) bool {
-	order := []drift.Confidence{drift.Exact, drift.Likely, drift.PossibleCause}
-	return slices.Index(order, a) > slices.Index(order, b)
 }
 
 // summary is a cause on one line.
@@ -254,12 +340,9 @@ func who(e entry) string {
 	return name + " through " + first(e.verdict.how, "an unnamed program")
 }
 
-// unknownSummary says why nobody is named.
-func unknownSummary(t *Target, reasons map[int]string, gaps []string, o Options) string {
-	since := o.Since
-	if t.Since.After(since) {
-		since = t.Since
-	}
+// unknownSummary says why nobody is named. What could not be read is in the
+// cause's gaps.
+func unknownSummary(t *Target, reasons map[int]string, gaps []string) string {
 	reason := noEvent
 	for _, at := range sortedAttributes(reasons) {
 		if reasons[at] != noEvent {
@@ -268,15 +351,11 @@ func unknownSummary(t *Target, reasons map[int]string, gaps []string, o Options)
 		}
 	}
 	s := "unknown: " + reason
-	if reason == noEvent && !since.IsZero() {
-		s += " since " + when(since)
+	if reason == noEvent {
+		s += " since " + when(t.since)
 	}
 	if len(gaps) > 0 {
-		s += fmt.Sprintf("; the evidence is incomplete (%s", gaps[0])
-		if len(gaps) > 1 {
-			s += fmt.Sprintf(", and %d more", len(gaps)-1)
-		}
-		s += ")"
+		s += "; the evidence is incomplete"
 	}
 	return s
 }

@@ -108,6 +108,142 @@ func TestCause(t *testing.T) {
 	}
 }
 
+// TestAlike: an object that tells neither account nor region is not taken for one
+// of another account that is called the same.
+func TestAlike(t *testing.T) {
+	t.Parallel()
+	at := base.Add(time.Hour)
+	mine := write("e1", "alice", at, memory, "")
+	for _, c := range []struct {
+		name, other, account, region, want string
+	}{
+		{"one account", mine, "", "", "changed by user alice"},
+		{"two accounts", write("e2", "bob", at.Add(time.Minute), memory, `,"recipientAccountId":"222222222222"`), "", "us-east-1",
+			"unknown: objects of this name changed in several accounts, and in which it is is not known"},
+		{"two accounts, and one is the object's", write("e2", "bob", at.Add(time.Minute), memory, `,"recipientAccountId":"222222222222"`), "111111111111", "us-east-1", "changed by user alice"},
+		{"two regions", strings.Replace(write("e2", "bob", at.Add(time.Minute), memory, ""), "us-east-1", "us-west-2", 1), "111111111111", "",
+			"unknown: objects of this name changed in several regions, and in which it is is not known"},
+		{"two regions, and one is the object's", strings.Replace(write("e2", "bob", at.Add(time.Minute), memory, ""), "us-east-1", "us-west-2", 1), "111111111111", "us-east-1", "changed by user alice"},
+	} {
+		dir := t.TempDir()
+		put(t, dir, at.Add(5*time.Minute), "x", mine, c.other)
+		target := memoryTarget()
+		target.Identifiers, target.Account, target.Region = []drift.Identifier{{Name: "function_name", Value: "app"}}, c.account, c.region
+		confidence := drift.Exact
+		if c.account == "" {
+			confidence = drift.Likely // there may be another one in an account that is not asked
+		}
+		if got := causesIn(t, dir, target)[0]; !strings.HasPrefix(got.Summary, c.want) || got.Event != "" && got.Confidence != confidence {
+			t.Errorf("%s: %s, %s", c.name, got.Summary, got.Confidence)
+		}
+	}
+}
+
+// TestSince: where a finding's window begins, and what is said of one that is
+// longer than the log.
+func TestSince(t *testing.T) {
+	t.Parallel()
+	const until = 72 * time.Hour
+	for _, c := range []struct {
+		name  string
+		since time.Duration // after base
+		event time.Duration
+		want  string
+		gaps  int
+	}{
+		{"in the second in which it begins", time.Hour + 700*time.Millisecond, time.Hour, "changed by user alice", 0},
+		{"the second before", time.Hour + 700*time.Millisecond, time.Hour - time.Second, "unknown: no matching event since 2026-11-20 11:00 UTC", 0},
+		{"earlier than that of all", -time.Hour, -time.Minute, "changed by user alice", 0},
+		{"longer than the log, and found", until - MaxWindow - time.Hour, time.Hour, "changed by user alice", 0},
+		{"longer than the log, and not found", until - MaxWindow - time.Hour, until - MaxWindow - time.Minute, "unknown: no matching event since 2026-08-25 10:00 UTC; the evidence is incomplete", 1},
+	} {
+		dir := t.TempDir()
+		put(t, dir, base.Add(c.event), "x", write("e1", "alice", base.Add(c.event), memory, ""))
+		target, other := memoryTarget(), memoryTarget()
+		target.Since, other.Since = base.Add(c.since), base.Add(until-time.Hour)
+		causes := causesIn(t, dir, target, other)
+		if got := causes[0]; !strings.HasPrefix(got.Summary, c.want) || len(got.Gaps) != c.gaps || got.Event != "" && got.Confidence != drift.Exact || !got.Until.Equal(base.Add(until)) {
+			t.Errorf("%s: %s, %s, gaps %v, until %s", c.name, got.Summary, got.Confidence, got.Gaps, got.Until)
+		}
+		if got := causes[1]; got.Class != drift.CauseUnknown || len(got.Gaps) > 0 {
+			t.Errorf("%s: another finding: %s, gaps %v", c.name, got.Summary, got.Gaps)
+		}
+	}
+}
+
+// TestForeign: an account that one source does not have is no gap if another has it.
+// Logs of other accounts are not read in vain.
+func TestForeign(t *testing.T) {
+	t.Parallel()
+	one, two, at := t.TempDir(), t.TempDir(), base.Add(time.Hour)
+	put(t, one, at, "x", write("e1", "alice", at, memory, ""))
+	if err := os.WriteFile(put(t, two, at, "x"), []byte("broken"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(two, "AWSLogs", "o-org1", "111111111111"), filepath.Join(two, "AWSLogs", "o-org1", "222222222222")); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name    string
+		sources []Source
+		account string
+		gaps    string
+	}{
+		{"both", []Source{NewFolder(one), NewFolder(two)}, "111111111111", ""},
+		{"the other alone", []Source{NewFolder(two)}, "111111111111", "there are no logs of account 111111111111"},
+		{"nobody", []Source{NewFolder(one), NewFolder(one)}, "333333333333", "there are no logs of account 333333333333"},
+		{"the history does not ask it", []Source{NewFolder(one), NewLookup(nil, nil)}, "111111111111", ""},
+		{"nor does the folder have it", []Source{NewFolder(one), NewLookup(nil, nil)}, "333333333333", "account 333333333333 is not asked; add it to attribution.lookup_events"},
+	} {
+		target := memoryTarget()
+		target.Account = c.account
+		causes, err := Attribute(t.Context(), c.sources, []*Target{target}, Options{Since: base, Until: base.Add(72 * time.Hour)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Join(causes[0].Gaps, "; "); !strings.Contains(got, c.gaps) || (got == "") != (c.gaps == "") || strings.Contains(got, "broken") {
+			t.Errorf("%s: %s, gaps %s", c.name, causes[0].Summary, got)
+		}
+	}
+}
+
+// Every candidate but those that explain the finding says why it does not.
+func TestCandidateNotes(t *testing.T) {
+	t.Parallel()
+	at := base.Add(time.Hour)
+	late := at.Add(time.Minute)
+	const other, timeout = `{"functionName":"app","memorySize":128}`, `{"functionName":"app","timeout":9}`
+	ours := strings.Replace(write("e2", "bob", late, memory, ""), "aws-cli/2.1", "aws-sdk-go-v2/1.3 app/holdfast", 1)
+	for _, c := range []struct {
+		name    string
+		records []string
+		want    string // newest first
+	}{
+		{"an older one of the same", []string{write("e1", "alice", at, memory, ""), write("e2", "bob", late, memory, "")}, "e2: ; e1: a newer event did the same"},
+		{"another attribute", []string{write("e1", "alice", at, memory, ""), write("e2", "bob", late, timeout, "")}, "e2: does not touch what has changed; e1: "},
+		{"another value later", []string{write("e1", "alice", at, memory, ""), write("e2", "bob", late, other, "")}, "e2: set something else than what is there now; e1: a newer event did the same"},
+		{"another value in the same second", []string{write("e1", "alice", at, memory, ""), write("e2", "bob", at, other, "")}, "e1: ; e2: set something else than what is there now"},
+		{"two callers in a second", []string{write("e1", "alice", at, memory, ""), write("e2", "bob", at, memory, "")},
+			"e1: two writes in the same second, by user alice (aws-cli) and by user bob (aws-cli); e2: two writes in the same second, by user alice (aws-cli) and by user bob (aws-cli)"},
+		{"twice by one caller in a second", []string{write("e1", "alice", at, memory, ""), write("e2", "alice", at, memory, "")}, "e1: another event of the same second explains it better; e2: "},
+		{"Holdfast's own", []string{write("e1", "alice", at, memory, ""), ours}, "e2: made by Holdfast itself; e1: a newer event did the same"},
+		{"without ids", []string{write("", "alice", at, memory, ""), write("", "bob", late, memory, "")}, ": ; : a newer event did the same"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			put(t, dir, at.Add(5*time.Minute), "x", c.records...)
+			var notes []string
+			for _, e := range causesIn(t, dir, memoryTarget())[0].Candidates {
+				notes = append(notes, e.EventID+": "+e.Note)
+			}
+			if got := strings.Join(notes, "; "); got != c.want {
+				t.Errorf("got %s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
 // Two people changed two attributes of one object.
 func TestCauseOfSeveral(t *testing.T) {
 	t.Parallel()
@@ -147,7 +283,7 @@ func TestDamagedFile(t *testing.T) {
 				t.Fatal(err)
 			}
 			got := causesIn(t, dir, memoryTarget())[0]
-			if len(got.Gaps) != 1 || !strings.Contains(got.Gaps[0], "broken.json.gz") || !strings.Contains(got.Summary, "the evidence is incomplete (") {
+			if len(got.Gaps) != 1 || !strings.Contains(got.Gaps[0], "broken.json.gz") || !strings.Contains(got.Summary, "; the evidence is incomplete") {
 				t.Errorf("got %q, %v", got.Summary, got.Gaps)
 			}
 			put(t, dir, at, "sound", write("e2", "bob", at, memory, ""))

@@ -10,12 +10,6 @@ import (
 	"holdfast/internal/drift"
 )
 
-// Identifier is an attribute of an object that names it, or what it belongs to.
-type Identifier struct {
-	Name  string // function_name
-	Value string
-}
-
 // maxIdentifier is how long an identifying value may be; ARNs may be long.
 const maxIdentifier = 1024
 
@@ -25,10 +19,10 @@ var plainNames = []string{"id", "arn", "name", "url", "identifier", "bucket", "k
 // Identifiers picks the attributes of an object that can tell which one it is in
 // a record. Leave out what is sensitive: a policy document or a secret is no name,
 // and what is picked is searched for in logs.
-func Identifiers(resourceType string, attributes map[string]any) []Identifier {
+func Identifiers(resourceType string, attributes map[string]any) []drift.Identifier {
 	arn, _ := attributes["arn"].(string)
 	n := nounOf(resourceType, arn)
-	var out []Identifier
+	var out []drift.Identifier
 	for _, name := range slices.Sorted(maps.Keys(attributes)) {
 		out = append(out, inner(name, attributes[name])...)
 		value, ok := attributes[name].(string)
@@ -36,11 +30,11 @@ func Identifiers(resourceType string, attributes map[string]any) []Identifier {
 			continue
 		}
 		if slices.Contains(manyNames[resourceType], name) {
-			out = append(out, Identifier{name, value})
+			out = append(out, drift.Identifier{Name: name, Value: value})
 			continue
 		}
 		if w := words(name); !strings.HasSuffix(name, "_prefix") && (names(name, w, n) || inside(attributes, value)) {
-			out = append(out, Identifier{name, value})
+			out = append(out, drift.Identifier{Name: name, Value: value})
 		}
 	}
 	return out
@@ -48,14 +42,14 @@ func Identifiers(resourceType string, attributes map[string]any) []Identifier {
 
 // inner picks the ids of objects that a block stands for: the volume of a
 // root_block_device.
-func inner(block string, value any) []Identifier {
+func inner(block string, value any) []drift.Identifier {
 	list, _ := value.([]any)
-	var out []Identifier
+	var out []drift.Identifier
 	for at, item := range list {
 		fields, _ := item.(map[string]any)
 		for _, name := range slices.Sorted(maps.Keys(fields)) {
 			if id, ok := fields[name].(string); ok && strings.HasSuffix(name, "_id") && unique.MatchString(id) {
-				out = append(out, Identifier{fmt.Sprintf("%s[%d].%s", block, at, name), id})
+				out = append(out, drift.Identifier{Name: fmt.Sprintf("%s[%d].%s", block, at, name), Value: id})
 			}
 		}
 	}
@@ -129,7 +123,7 @@ var unique = regexp.MustCompile(`^([a-z]+-)+[0-9a-f]{8,}$|^[0-9a-f]{8}-[0-9a-f]{
 
 // own reports whether an identifier names the object itself, rather than what it
 // belongs to. id is the value of its id.
-func (n noun) own(i Identifier, id string) bool {
+func (n noun) own(i drift.Identifier, id string) bool {
 	if i.Name == "arn" && !n.ofService(i.Value) {
 		return false // of what a target or a subscription leads to
 	}
@@ -145,7 +139,7 @@ func (n noun) own(i Identifier, id string) bool {
 
 // sameObject compares what a record has with an identifier's value. Names may be
 // written as ARNs, URLs, or with a qualifier: app:live.
-func sameObject(value string, i Identifier) bool {
+func sameObject(value string, i drift.Identifier) bool {
 	if value == i.Value {
 		return true
 	}
@@ -206,7 +200,7 @@ func (n node) atTop(main []string) bool {
 }
 
 // place says how a parameter and an identifier belong together, by their names.
-func (n noun) sameName(param node, i Identifier) bool {
+func (n noun) sameName(param node, i drift.Identifier) bool {
 	name := words(i.Name)
 	if slices.Equal(param.leaf, name) {
 		return true

@@ -29,6 +29,8 @@ type evidence struct {
 	newest     map[int][]entry // by attribute: all entries of the newest second
 	candidates []entry
 	omitted    int
+	// Where they are.
+	accounts, regions map[string]bool
 }
 
 // index takes records of all sources and keeps what explains a target.
@@ -50,11 +52,15 @@ type index struct {
 func newIndex(targets []*Target, o Options) *index {
 	x := &index{
 		targets: targets, sources: map[string]bool{}, keys: map[string][]int{}, options: o,
-		found: make([]evidence, len(targets)),
-		since: o.Since.UTC().Format(time.RFC3339), until: o.Until.UTC().Format(time.RFC3339),
+		found: make([]evidence, len(targets)), until: o.Until.UTC().Format(time.RFC3339),
 	}
+	since := o.Until
 	for at, t := range targets {
 		t.prepare()
+		t.window(o)
+		if t.since.Before(since) {
+			since = t.since
+		}
 		x.sources[t.noun.source] = true
 		for _, key := range t.keys() {
 			x.keys[key] = append(x.keys[key], at)
@@ -62,6 +68,7 @@ func newIndex(targets []*Target, o Options) *index {
 			x.longest = max(x.longest, len(key))
 		}
 	}
+	x.since = since.UTC().Format(time.RFC3339)
 	return x
 }
 
@@ -138,12 +145,12 @@ func (x *index) lookup(out []int, s []byte) []int {
 
 // add holds a record against the targets that it may be of.
 func (x *index) add(r *Record, hits []int) {
-	if r.Time.Before(x.options.Since.Truncate(time.Second)) || r.Time.After(x.options.Until) {
+	if r.Time.After(x.options.Until) {
 		return
 	}
 	for _, at := range hits {
 		t := x.targets[at]
-		if r.Time.Before(t.Since) {
+		if r.Time.Before(t.since) {
 			continue
 		}
 		claims, about := t.claims(r)
@@ -169,8 +176,9 @@ func (x *index) gap(g Gap) {
 
 func (v *evidence) add(t *Target, e entry, claims []claim) {
 	if v.newest == nil {
-		v.newest = map[int][]entry{}
+		v.newest, v.accounts, v.regions = map[int][]entry{}, map[string]bool{}, map[string]bool{}
 	}
+	v.accounts[e.event.Account], v.regions[e.event.Region] = true, true
 	for _, c := range claims {
 		mine := e
 		mine.rule, mine.outcome = c.rule, c.outcome
@@ -204,6 +212,12 @@ func newer(list []entry, e entry) []entry {
 // again reports whether an entry is of the same event, delivered twice.
 func (e entry) again(other entry) bool {
 	return e.event.EventID != "" && e.event.EventID == other.event.EventID
+}
+
+// is reports whether two entries are of one event, with or without an id.
+func (e entry) is(other entry) bool {
+	a, b := e.event, other.event
+	return a.EventID == b.EventID && a.At.Equal(b.At) && a.Event == b.Event && e.who == other.who
 }
 
 func (e entry) note(claims []claim) string {

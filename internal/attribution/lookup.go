@@ -2,7 +2,6 @@ package attribution
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"slices"
@@ -21,9 +20,12 @@ const (
 	lookupPause = 500 * time.Millisecond // between requests to an account and region
 	lookupPage  = 50                     // events
 	// lookupPages is how many pages are read of an account and region: 20,000
-	// events, in 200 s. Older events than those are a gap.
+	// events, in 200 s and the time of the answers. Older events than those are a gap.
 	lookupPages    = 400
 	lookupAttempts = 8
+	// unansweredRequests is how many requests in a row may go without an answer: throttling
+	// is waited out, a network without a way to AWS is not.
+	unansweredRequests = 3
 )
 
 // Lookup asks CloudTrail's event history, which every account has for 90 days,
@@ -55,27 +57,31 @@ func (l *Lookup) At(endpoint string) *Lookup {
 	return l
 }
 
-// Each asks accounts and regions side by side: the limit is of each.
+// unplaced stands for the region of findings of which none is known.
+const unplaced = "unknown"
+
+// Each asks accounts and regions side by side: the limit is of each. An account is
+// asked in the regions of its own findings alone.
 func (l *Lookup) Each(ctx context.Context, q Query, visit func(*Raw)) ([]Gap, error) {
-	regions := q.Regions
-	if len(regions) == 0 {
-		regions = l.regions
-	}
 	var gaps []Gap
-	if len(regions) == 0 {
-		return []Gap{{Where: "CloudTrail LookupEvents", Reason: "no region is known; name some in attribution.regions"}}, nil
+	if _, unknown := q.regions(); unknown && len(l.regions) == 0 {
+		gaps = append(gaps, Gap{Region: unplaced, Where: "CloudTrail LookupEvents", Reason: "the finding's region is not known; name those to ask in attribution.regions"})
 	}
 	var mu sync.Mutex
 	var group sync.WaitGroup
 	for _, account := range l.accounts {
-		if account.ID != "" && len(q.Accounts) > 0 && !slices.Contains(q.Accounts, account.ID) {
-			continue
+		mine := q.in(account.ID)
+		regions, unknown := mine.regions()
+		if unknown {
+			regions = append(regions, l.regions...)
+			slices.Sort(regions)
 		}
-		for _, region := range regions {
+		for _, region := range slices.Compact(regions) {
 			group.Go(func() {
-				if reason := l.ask(ctx, account, region, q, visit); reason != "" {
+				if gap := l.ask(ctx, account, region, mine, visit); gap.Reason != "" {
+					gap.Region, gap.Account, gap.Where = region, account.ID, "CloudTrail LookupEvents in "+region
 					mu.Lock()
-					gaps = append(gaps, Gap{region, account.ID, "CloudTrail LookupEvents in " + region, reason})
+					gaps = append(gaps, gap)
 					mu.Unlock()
 				}
 			})
@@ -88,27 +94,27 @@ func (l *Lookup) Each(ctx context.Context, q Query, visit func(*Raw)) ([]Gap, er
 // unasked are accounts of findings that nobody gave credentials for.
 func (l *Lookup) unasked(q Query) []Gap {
 	var gaps []Gap
-	for _, id := range q.Accounts {
-		if id != "" && !slices.ContainsFunc(l.accounts, func(a LookupAccount) bool { return a.ID == "" || a.ID == id }) {
-			gaps = append(gaps, Gap{Account: id, Where: "CloudTrail LookupEvents", Reason: "account " + id + " is not asked; add it to attribution.accounts"})
+	for _, id := range q.accounts() {
+		if !slices.ContainsFunc(l.accounts, func(a LookupAccount) bool { return a.ID == "" || a.ID == id }) {
+			gaps = append(gaps, Gap{Account: id, Where: "CloudTrail LookupEvents", Reason: "account " + id + " is not asked; add it to attribution.lookup_events", Foreign: true})
 		}
 	}
 	return gaps
 }
 
 // ask reads the events of one account and region, newest first. Reads are left
-// out by the service. The reason is why events are missing.
-func (l *Lookup) ask(ctx context.Context, account LookupAccount, region string, q Query, visit func(*Raw)) (reason string) {
+// out by the service. The gap says why events are missing, if any are.
+func (l *Lookup) ask(ctx context.Context, account LookupAccount, region string, q Query, visit func(*Raw)) Gap {
 	client := l.client(account, region)
 	input := &cloudtrail.LookupEventsInput{
-		StartTime: aws.Time(q.Since.UTC().Truncate(time.Second)), EndTime: aws.Time(q.Until.UTC()), MaxResults: aws.Int32(lookupPage),
+		StartTime: aws.Time(q.since(region).UTC().Truncate(time.Second)), EndTime: aws.Time(q.Until.UTC()), MaxResults: aws.Int32(lookupPage),
 		LookupAttributes: []types.LookupAttribute{{AttributeKey: types.LookupAttributeKeyReadOnly, AttributeValue: aws.String("false")}},
 	}
 	oldest, broken := q.Until, 0
 	for range l.pages {
 		out, err := client.LookupEvents(ctx, input)
 		if err != nil {
-			return explain(err, "cloudtrail:LookupEvents", "*").Error()
+			return Gap{Reason: explain(err, "cloudtrail:LookupEvents", "*").Error()}
 		}
 		for _, event := range out.Events {
 			if at := aws.ToTime(event.EventTime); !at.IsZero() && at.Before(oldest) {
@@ -119,11 +125,14 @@ func (l *Lookup) ask(ctx context.Context, account LookupAccount, region string, 
 			}
 		}
 		if out.NextToken == nil {
-			return unreadable(broken)
+			return Gap{Reason: unreadable(broken)}
 		}
 		input.NextToken = out.NextToken
 	}
-	return fmt.Sprintf("there are more than %d events; those before %s were not read. A trail in S3 has no such limit", l.pages*lookupPage, when(oldest))
+	if broken > 0 {
+		return Gap{Reason: fmt.Sprintf("there are more than %d events, and %s", l.pages*lookupPage, unreadable(broken))}
+	}
+	return Gap{Until: oldest, Reason: fmt.Sprintf("there are more than %d events; those before %s were not read. A trail in S3 has no such limit", l.pages*lookupPage, when(oldest))}
 }
 
 func unreadable(events int) string {
@@ -159,7 +168,8 @@ func (l *Lookup) client(account LookupAccount, region string) *cloudtrail.Client
 		if next == nil {
 			next = http.DefaultClient
 		}
-		o.HTTPClient = &pacer{next: next, pause: l.pause}
+		o.HTTPClient = newPacer(next, l.pause)
+		o.RetryMaxAttempts = lookupAttempts // AWS_MAX_ATTEMPTS is not meant for a limit this low
 		o.Retryer = retry.NewStandard(func(r *retry.StandardOptions) {
 			r.MaxAttempts, r.MaxBackoff = lookupAttempts, 20*time.Second
 			r.RateLimiter = noQuota{}
@@ -175,31 +185,55 @@ func (noQuota) GetToken(context.Context, uint) (func() error, error) {
 }
 func (noQuota) AddTokens(uint) error { return nil }
 
-// pacer spaces requests out.
+// pacer makes one request at a time, and a pause after its answer: the service
+// counts when it gets a request, which is later than it was meant to be sent.
 type pacer struct {
 	next  aws.HTTPClient
 	pause time.Duration
+	turn  chan struct{} // full while a request is under way or waits for its time
 
-	mu   sync.Mutex
+	// Of who has the turn:
 	free time.Time // when the next request may be made
+	lost int       // requests in a row without an answer
 }
+
+func newPacer(next aws.HTTPClient, pause time.Duration) *pacer {
+	return &pacer{next: next, pause: pause, turn: make(chan struct{}, 1)}
+}
+
+// unreachable is an error that the SDK does not try again.
+type unreachable struct{ error }
+
+func (u unreachable) RetryableError() bool { return false }
+func (u unreachable) Unwrap() error        { return u.error }
 
 // Do waits for its turn, or for the request's end.
 func (p *pacer) Do(r *http.Request) (*http.Response, error) {
-	p.mu.Lock()
-	now := time.Now()
-	turn := p.free
-	if turn.Before(now) {
-		turn = now
+	select {
+	case p.turn <- struct{}{}:
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
 	}
-	p.free = turn.Add(p.pause)
-	p.mu.Unlock()
-	timer := time.NewTimer(turn.Sub(now))
+	defer func() { <-p.turn }()
+	timer := time.NewTimer(time.Until(p.free))
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return p.next.Do(r)
+		return p.send(r)
 	case <-r.Context().Done():
-		return nil, errors.Join(r.Context().Err())
+		return nil, r.Context().Err()
 	}
+}
+
+func (p *pacer) send(r *http.Request) (*http.Response, error) {
+	answer, err := p.next.Do(r)
+	p.free = time.Now().Add(p.pause)
+	if err == nil {
+		p.lost = 0
+		return answer, nil
+	}
+	if p.lost++; p.lost >= unansweredRequests {
+		err = unreachable{err}
+	}
+	return nil, err
 }

@@ -27,7 +27,7 @@ func account(id string) attribution.LookupAccount {
 func function(name string) *attribution.Target {
 	f := &drift.Finding{Type: "aws_lambda_function", Kind: drift.Modified, Changes: []drift.Change{{Path: "memory_size", Expected: []byte("128"), Actual: []byte("512")}}}
 	arn := "arn:aws:lambda:us-east-1:" + lab.TrailAccount + ":function:" + name
-	return &attribution.Target{Finding: f, Identifiers: []attribution.Identifier{{Name: "arn", Value: arn}, {Name: "function_name", Value: name}}}
+	return &attribution.Target{Finding: f, Identifiers: []drift.Identifier{{Name: "arn", Value: arn}, {Name: "function_name", Value: name}}}
 }
 
 // TestLookup asks a stub with the documented limits, over several pages.

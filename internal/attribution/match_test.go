@@ -3,6 +3,8 @@ package attribution
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,6 +113,7 @@ var matchings = []matching{
 	{"another rule added", "aws_security_group", group, []change{{"ingress", `[]`, `[{"cidr_blocks":["0.0.0.0/0"],"from_port":22,"to_port":22,"protocol":"tcp","self":false}]`}}, "ec2", "AuthorizeSecurityGroupIngress", `{"groupId":"sg-0123456789abcdef0","ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":80,"toPort":80,"groups":{},"ipRanges":{"items":[{"cidrIp":"0.0.0.0/0"}]}}]}}`, "", ""},
 	{"rule of another group that names it", "aws_security_group", group, []change{{"ingress", `[]`, `[{"cidr_blocks":["0.0.0.0/0"],"from_port":22,"to_port":22,"protocol":"tcp","self":false}]`}}, "ec2", "AuthorizeSecurityGroupIngress", `{"groupId":"sg-9923456789abcdef0","ipPermissions":{"items":[{"ipProtocol":"tcp","fromPort":22,"toPort":22,"groups":{"items":[{"groupId":"sg-0123456789abcdef0"}]}}]}}`, "", ""},
 	{"rule taken away", "aws_security_group", group, []change{{"egress", `[{"cidr_blocks":["0.0.0.0/0"],"from_port":0,"to_port":0,"protocol":"-1"}]`, `[]`}}, "ec2", "RevokeSecurityGroupEgress", `{"groupId":"sg-0123456789abcdef0","ipPermissions":{"items":[{"ipProtocol":"-1","ipRanges":{"items":[{"cidrIp":"0.0.0.0/0"}]}}]}}`, "", "value"},
+	{"rule added, which one is left out", "aws_security_group", group, []change{{"ingress", `[]`, `[{"cidr_blocks":["0.0.0.0/0"],"from_port":22,"to_port":22,"protocol":"tcp"}]`}}, "ec2", "AuthorizeSecurityGroupIngress", `{"groupId":"sg-0123456789abcdef0"}`, "", "action"},
 	{"tags of EC2", "aws_security_group", group, []change{{`tags["x"]`, `null`, `"1"`}}, "ec2", "CreateTags", `{"resourcesSet":{"items":[{"resourceId":"sg-0123456789abcdef0"}]},"tagSet":{"items":[{"key":"x","value":"1"}]}}`, "", "value"},
 	{"tags of EC2 taken away", "aws_security_group", group, []change{{`tags["x"]`, `"1"`, `null`}}, "ec2", "DeleteTags", `{"resourcesSet":{"items":[{"resourceId":"sg-0123456789abcdef0"}]},"tagSet":{"items":[{"key":"x"}]}}`, "", "value"},
 	{"instance type", "aws_instance", map[string]any{"id": "i-0123456789abcdef0", "arn": arn("ec2", "instance/i-0123456789abcdef0")}, []change{{"instance_type", `"t3.micro"`, `"t3.large"`}}, "ec2", "ModifyInstanceAttribute", `{"instanceId":"i-0123456789abcdef0","instanceType":{"value":"t3.large"}}`, "", "value"},
@@ -165,6 +168,7 @@ var matchings = []matching{
 	{"DNS record in another zone", "aws_route53_record", map[string]any{"id": "Z1_app.example.com_A", "zone_id": "Z1", "name": "app.example.com", "type": "A"}, []change{{"ttl", "300", "60"}}, "route53", "ChangeResourceRecordSets", `{"hostedZoneId":"Z2","changeBatch":{"changes":[{"action":"UPSERT","resourceRecordSet":{"name":"app.example.com.","type":"A","tTL":60}}]}}`, "", ""},
 	{"DNS record of another type", "aws_route53_record", map[string]any{"id": "Z1_app.example.com_A", "zone_id": "Z1", "name": "app.example.com", "type": "A"}, []change{{"ttl", "300", "60"}}, "route53", "ChangeResourceRecordSets", `{"hostedZoneId":"Z1","changeBatch":{"changes":[{"action":"UPSERT","resourceRecordSet":{"name":"app.example.com.","type":"TXT","tTL":60}}]}}`, "", ""},
 	{"target of a rule", "aws_cloudwatch_event_target", map[string]any{"id": "nightly-mail", "rule": "nightly", "target_id": "mail", "arn": arn("sqs", "mail"), "event_bus_name": "default"}, nil, "events", "RemoveTargets", `{"rule":"nightly","ids":["mail"]}`, "", "deleted"},
+	{"target in another account and region", "aws_cloudwatch_event_target", map[string]any{"id": "nightly-bus", "rule": "nightly", "target_id": "bus", "arn": "arn:aws:events:eu-west-1:222222222222:event-bus/central"}, nil, "events", "RemoveTargets", `{"rule":"nightly","ids":["bus"]}`, "", "deleted"},
 	{"target of another rule", "aws_cloudwatch_event_target", map[string]any{"id": "nightly-mail", "rule": "nightly", "target_id": "mail", "arn": arn("sqs", "mail"), "event_bus_name": "default"}, nil, "events", "RemoveTargets", `{"rule":"hourly","ids":["mail"]}`, "", ""},
 	{"tag of a scaling group", "aws_autoscaling_group", map[string]any{"id": "app", "name": "app"}, []change{{"tag", `[{"key":"owner","value":"a","propagate_at_launch":true}]`, `[{"key":"owner","value":"b","propagate_at_launch":true}]`}}, "autoscaling", "CreateOrUpdateTags", `{"tags":[{"resourceId":"app","resourceType":"auto-scaling-group","key":"owner","value":"b","propagateAtLaunch":true}]}`, "", "value"},
 	{"another tag of a scaling group", "aws_autoscaling_group", map[string]any{"id": "app", "name": "app"}, []change{{"tag", `[{"key":"owner","value":"a","propagate_at_launch":true}]`, `[{"key":"owner","value":"b","propagate_at_launch":true}]`}}, "autoscaling", "CreateOrUpdateTags", `{"tags":[{"resourceId":"app","key":"team","value":"b"}]}`, "", ""},
@@ -178,22 +182,63 @@ func TestMatching(t *testing.T) {
 	for _, m := range matchings {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
-			target := &Target{Finding: finding(m), Identifiers: Identifiers(m.kind, m.attrs)}
-			x := newIndex([]*Target{target}, Options{Since: base, Until: base.AddDate(0, 0, 5)})
-			text := `{"Records":[` + recordOf(m) + `]}`
-			if err := scanLog(strings.NewReader(text), func(r *Raw) error { x.visit(r); return nil }); err != nil {
-				t.Fatal(err)
-			}
 			got := ""
-			for _, list := range x.found[0].newest {
-				got = list[0].rule
-				if list[0].outcome == differs {
+			if e, ok := explained(t, m); ok {
+				got = e.rule
+				if e.outcome == differs {
 					got = "differs"
 				}
 			}
 			if got != m.want {
-				t.Errorf("got %q, want %q; gaps %v", got, m.want, x.gaps)
+				t.Errorf("got %q, want %q", got, m.want)
 			}
 		})
+	}
+}
+
+// explained is what the event of a matching says of its finding.
+func explained(t *testing.T, m matching) (e entry, ok bool) {
+	t.Helper()
+	target := &Target{Finding: finding(m), Identifiers: Identifiers(m.kind, m.attrs)}
+	x := newIndex([]*Target{target}, Options{Since: base, Until: base.AddDate(0, 0, 5)})
+	text := `{"Records":[` + recordOf(m) + `]}`
+	if err := scanLog(strings.NewReader(text), func(r *Raw) error { x.visit(r); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if len(x.gaps) > 0 {
+		t.Errorf("gaps %v", x.gaps)
+	}
+	for _, list := range x.found[0].newest {
+		return list[0], true
+	}
+	return entry{}, false
+}
+
+// TestRules: each rule of a confidence is in docs/attribution.md, with the
+// confidence that it gives and the words that a user is told, and has an event
+// above.
+func TestRules(t *testing.T) {
+	t.Parallel()
+	documented := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\| (.+) \\| `(exact|likely|possible)` \\|$").FindAllStringSubmatch(manual(t), -1) {
+		rule, does, gives := row[1], row[2], row[3]
+		documented[rule] = true
+		told, ok := strings.CutPrefix((&drift.Cause{Rule: rule}).RuleMeaning(), "the event ")
+		if !ok || !strings.HasPrefix(does, told) {
+			t.Errorf("%s: a user is told %q", rule, told)
+		}
+		at := slices.IndexFunc(matchings, func(m matching) bool { return m.want == rule })
+		if at < 0 {
+			t.Errorf("%s has no event", rule)
+			continue
+		}
+		if e, _ := explained(t, matchings[at]); string(confidence(e, false)) != gives {
+			t.Errorf("%s gives %s, not %s", rule, confidence(e, false), gives)
+		}
+	}
+	for _, m := range matchings {
+		if m.want != "" && m.want != "differs" && !documented[m.want] {
+			t.Errorf("%s is not documented", m.want)
+		}
 	}
 }

@@ -7,7 +7,6 @@ import (
 	"path"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -53,7 +52,7 @@ func (o *Objects) Each(ctx context.Context, q Query, visit func(*Raw)) ([]Gap, e
 			for obj := range work {
 				if err := o.read(ctx, obj, visit); err != nil && ctx.Err() == nil {
 					mu.Lock()
-					gaps = append(gaps, Gap{obj.region, obj.account, o.where(obj.name), reasonOf(err)})
+					gaps = append(gaps, Gap{Region: obj.region, Account: obj.account, Where: o.where(obj.name), Reason: reasonOf(err)})
 					mu.Unlock()
 				}
 			}
@@ -108,13 +107,23 @@ func (o *Objects) read(ctx context.Context, obj object, visit func(*Raw)) (err e
 
 // find lists the objects to read.
 func (o *Objects) find(ctx context.Context, q Query) ([]object, []Gap) {
-	f := finder{objects: o, ctx: ctx, query: q}
+	f := &finder{objects: o, ctx: ctx, query: q}
 	accounts := f.accounts(o.prefix + "AWSLogs/")
-	if len(accounts) == 0 {
+	if len(accounts) == 0 && len(f.gaps) == 0 {
 		f.loose(o.prefix, 0)
 	}
+	there := map[string]bool{}
 	for _, account := range accounts {
-		f.account(account)
+		there[path.Base(account)] = true
+		if len(q.in(path.Base(account)).Places) > 0 {
+			f.account(account)
+		}
+	}
+	f.listDays()
+	for _, id := range q.accounts() {
+		if len(there) > 0 && !there[id] {
+			f.gaps = append(f.gaps, Gap{Account: id, Where: o.String(), Reason: "there are no logs of account " + id, Foreign: true})
+		}
 	}
 	if len(f.found) == 0 && len(f.gaps) == 0 && len(accounts) == 0 {
 		f.gaps = append(f.gaps, Gap{Where: o.tree.String(), Reason: "there are no CloudTrail logs under " + first(o.prefix, "it") + "; check the bucket and the prefix"})
@@ -128,14 +137,19 @@ type finder struct {
 	objects *Objects
 	ctx     context.Context //nolint:containedctx // of one walk
 	query   Query
-	found   []object
-	gaps    []Gap
+	days    []dayFolder
+
+	mu    sync.Mutex
+	found []object
+	gaps  []Gap
 }
 
 func (f *finder) list(prefix, region, account string) (folders, objects []string) {
 	folders, objects, err := f.objects.tree.list(f.ctx, prefix)
 	if err != nil && f.ctx.Err() == nil {
-		f.gaps = append(f.gaps, Gap{region, account, f.objects.where(prefix), err.Error()})
+		f.mu.Lock()
+		defer f.mu.Unlock()
+		f.gaps = append(f.gaps, Gap{Region: region, Account: account, Where: f.objects.where(prefix), Reason: err.Error()})
 	}
 	return folders, objects
 }
@@ -149,7 +163,7 @@ func (f *finder) accounts(prefix string) []string {
 		switch {
 		case strings.HasPrefix(name, "o-"):
 			out = append(out, f.accounts(prefix+folder)...)
-		case accountID.MatchString(name) && (len(f.query.Accounts) == 0 || slices.Contains(f.query.Accounts, name)):
+		case accountID.MatchString(name):
 			out = append(out, prefix+folder)
 		}
 	}
@@ -158,22 +172,61 @@ func (f *finder) accounts(prefix string) []string {
 
 func (f *finder) account(prefix string) {
 	account := path.Base(prefix)
-	regions := f.query.Regions
-	if len(regions) == 0 {
+	query := f.query.in(account)
+	regions, unknown := query.regions()
+	if unknown {
+		regions = nil
 		folders, _ := f.list(prefix+"CloudTrail/", "", account)
 		for _, folder := range folders {
 			regions = append(regions, strings.TrimSuffix(folder, "/"))
 		}
 	}
 	for _, region := range regions {
-		for _, day := range days(f.query.Since, f.query.Until.Add(deliveryDelay)) {
-			folder := prefix + "CloudTrail/" + region + "/" + day + "/"
-			_, objects := f.list(folder, region, account)
-			for _, name := range objects {
-				if isLog(name) && !f.tooOld(name) {
-					f.found = append(f.found, object{folder + name, region, account})
-				}
+		since := query.since(region)
+		for _, day := range days(since, query.Until.Add(deliveryDelay)) {
+			f.days = append(f.days, dayFolder{prefix + "CloudTrail/" + region + "/" + day + "/", region, account, since})
+		}
+	}
+}
+
+// dayFolder is one of a region's days, and since when its records are of use.
+type dayFolder struct {
+	folder, region, account string
+	since                   time.Time
+}
+
+// listings is how many folders are listed at a time: of many accounts and days
+// there are thousands.
+const listings = 16
+
+// listDays lists the folders of the days, some at a time.
+func (f *finder) listDays() {
+	work := make(chan dayFolder)
+	var group sync.WaitGroup
+	for range min(listings, len(f.days)) {
+		group.Go(func() {
+			for day := range work {
+				f.listDay(day)
 			}
+		})
+	}
+	for _, day := range f.days {
+		if f.ctx.Err() != nil {
+			break
+		}
+		work <- day
+	}
+	close(work)
+	group.Wait()
+}
+
+func (f *finder) listDay(day dayFolder) {
+	_, objects := f.list(day.folder, day.region, day.account)
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, name := range objects {
+		if isLog(name) && !tooOld(name, day.since) {
+			f.found = append(f.found, object{day.folder + name, day.region, day.account})
 		}
 	}
 }
@@ -190,13 +243,13 @@ func days(since, until time.Time) []string {
 var delivered = regexp.MustCompile(`_(\d{8}T\d{4}Z)_`)
 
 // tooOld is for objects that were delivered before the window began.
-func (f *finder) tooOld(name string) bool {
+func tooOld(name string, since time.Time) bool {
 	m := delivered.FindStringSubmatch(name)
 	if m == nil {
 		return false
 	}
 	at, err := time.Parse("20060102T1504Z", m[1])
-	return err == nil && at.Add(time.Minute).Before(f.query.Since)
+	return err == nil && at.Add(time.Minute).Before(since)
 }
 
 func isLog(name string) bool {
@@ -210,11 +263,11 @@ const maxLoose = 10
 func (f *finder) loose(prefix string, depth int) {
 	folders, objects := f.list(prefix, "", "")
 	for _, name := range objects {
-		if isLog(name) && !f.tooOld(name) {
+		if isLog(name) && !tooOld(name, f.query.since("")) {
 			f.found = append(f.found, object{name: prefix + name})
 		}
 	}
-	if depth >= maxLoose {
+	if depth >= maxLoose || f.ctx.Err() != nil {
 		return
 	}
 	for _, folder := range folders {

@@ -12,11 +12,13 @@ import (
 // Identifiers.
 type Target struct {
 	Finding     *drift.Finding
-	Identifiers []Identifier
+	Identifiers []drift.Identifier
 	Region      string    // "": taken from the ARN, if that has one
 	Account     string    // likewise
 	Since       time.Time // its object was as it should be then; zero: not known
 
+	since       time.Time // the beginning of its window
+	cut         bool      // which should be earlier
 	noun        noun
 	arn         string
 	attributes  []attribute // of the changes, in their order
@@ -26,7 +28,7 @@ type Target struct {
 
 // identifier is one with what follows from the type.
 type identifier struct {
-	Identifier
+	drift.Identifier
 	own     bool // names the object itself
 	unique  bool // and no other object anywhere
 	parent  bool // is a part of the object's ARN or id
@@ -37,8 +39,8 @@ type identifier struct {
 func (t *Target) prepare() {
 	t.arn = t.value("arn")
 	t.noun = nounOf(t.Finding.Type, t.arn)
-	if !t.noun.ofService(t.arn) {
-		t.arn = ""
+	if !t.noun.ofService(t.arn) || manyNames[t.Finding.Type] != nil {
+		t.arn = "" // of what it leads to
 	}
 	if t.Region == "" {
 		t.Region = arnPart(t.arn, 3)
@@ -70,7 +72,7 @@ func (t *Target) changed(is func(path string) bool) bool {
 }
 
 // addIdentifier takes up an identifier, with what follows from the type.
-func (t *Target) addIdentifier(i Identifier) {
+func (t *Target) addIdentifier(i drift.Identifier) {
 	block, _, nested := strings.Cut(i.Name, ".")
 	if nested && !t.changed(func(path string) bool { return strings.HasPrefix(path, block+".") }) {
 		return // of a block that did not change

@@ -5,8 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -46,6 +44,9 @@ const checkExamples = `  # the root module in the current folder, or all of a re
   # for programs, a page to look at, and a table for people
   holdfast check infrastructure -o json=drift.json -o html=drift.html
 
+  # and tell who is to know, once: channels are set up in holdfast.yaml
+  holdfast check --alert
+
   # in GitHub Actions: the step's summary, and alerts at the lines of the code
   holdfast check --format markdown -o sarif=drift.sarif >> "$GITHUB_STEP_SUMMARY"`
 
@@ -82,6 +83,8 @@ func (p *program) check() *cobra.Command {
 	flags.IntVar(&f.Parallelism, "parallelism", 0, "how many resources are read at the same time (default 64)")
 	flags.StringVar(&f.Store, "store", "", "keep the history at this `PLACE`: a file, or postgres://USER@HOST/DATABASE (default .holdfast/history.db)")
 	flags.BoolVar(&f.NoHistory, "no-history", false, "do not record the run in the history")
+	flags.BoolVar(&f.Alert, "alert", false, "tell the channels that holdfast.yaml names under alerts: of what is new")
+	flags.BoolVar(&f.NoAttribution, "no-attribution", false, "do not ask who changed what is found")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "also show what changed and does not count")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "no progress on standard error")
 	flags.StringVar(&f.log, "log-format", "text", "progress as text or json")
@@ -89,8 +92,9 @@ func (p *program) check() *cobra.Command {
 	return cmd
 }
 
-// stackFlags are the flags of every command that opens stacks.
-func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
+// sourceFlags are the flags of every command that opens stacks: which, and where
+// their states are.
+func sourceFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
 	flags.StringVar(&o.Config, "config", "", "read the settings from `FILE` instead of the holdfast.yaml in or above the current folder")
 	flags.StringArrayVar(&o.Include, "include-dir", nil, "of the root modules found, only those that match `PATTERN`, as live/**/prod; may be repeated")
 	flags.StringArrayVar(&o.Exclude, "exclude-dir", nil, "leave out folders that match `PATTERN`, and what is below them; may be repeated")
@@ -98,6 +102,15 @@ func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
 	flags.Var(varFlag{&o.Variables, true}, "var-file", "read root variables from `FILE`, relative to the root module; may be repeated")
 	flags.StringVar(&o.Workspace, "workspace", "", "check this workspace instead of the selected one")
 	flags.StringVar(&o.State, "state", "", "check against this state instead of the backend's: a `FILE`, a URL such as s3://bucket/key, or a pattern of either; without source, where no path is given")
+}
+
+func cacheFlag(flags *pflag.FlagSet, o *app.CheckOptions) {
+	flags.StringVar(&o.CacheDir, "cache-dir", "", "keep schemas and hashes in `FOLDER` instead of the user's cache folder")
+}
+
+// stackFlags are the flags of every command that asks providers about stacks.
+func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
+	sourceFlags(flags, o)
 	flags.StringArrayVar(&o.Selection.Targets, "target", nil, "check only the resource or module at `ADDRESS`; may be repeated")
 	flags.StringArrayVar(&o.Selection.Excludes, "exclude", nil, "leave out the resource or module at `ADDRESS`; may be repeated")
 	flags.DurationVar(&o.ResourceTimeout, "resource-timeout", 5*time.Minute, "the longest that one resource may take")
@@ -105,6 +118,16 @@ func stackFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
 	flags.StringVar(&o.Terraform, "terraform", "", "the `PROGRAM` of the plan engine and of installing providers; terraform or tofu in the PATH without it")
 	flags.BoolVar(&o.NoInstall, "no-install", false, "do not install a provider that is missing, which is then an error")
 	flags.BoolVar(&o.AllowUnlocked, "allow-unlocked-providers", false, "run providers that .terraform.lock.hcl does not vouch for")
+	cacheFlag(flags, o)
+}
+
+// openFlags are the flags of a command that opens stacks of the history again.
+func openFlags(flags *pflag.FlagSet, o *app.CheckOptions) {
+	flags.Var(varFlag{&o.Variables, false}, "var", "set a root variable, as `NAME=VALUE`; may be repeated")
+	flags.Var(varFlag{&o.Variables, true}, "var-file", "read root variables from `FILE`, relative to the root module; may be repeated")
+	flags.StringVar(&o.Terraform, "terraform", "", "the `PROGRAM` to run; terraform or tofu in the PATH without it")
+	flags.StringVar(&o.Config, "config", "", "read the settings from `FILE` instead of the holdfast.yaml in or above the current folder")
+	flags.StringVar(&o.Store, "store", "", "the history's `PLACE`: a file, or postgres://USER@HOST/DATABASE")
 	flags.StringVar(&o.CacheDir, "cache-dir", "", "keep schemas and hashes in `FOLDER` instead of the user's cache folder")
 }
 
@@ -131,15 +154,21 @@ func (v varFlag) Set(s string) error {
 }
 
 func (p *program) runCheck(cmd *cobra.Command, f *checkFlags, args []string) error {
-	outputs, err := f.targets()
+	outputs, err := targets(f.format, f.outputs, report.UnknownFormat)
 	if err != nil {
 		return &usageError{cmd.CommandPath(), err}
 	}
 	if f.log != "text" && f.log != "json" {
 		return &usageError{cmd.CommandPath(), fmt.Errorf("--log-format %q: text or json", f.log)}
 	}
+	if f.Alert && f.NoHistory {
+		return &usageError{cmd.CommandPath(), errAlertWithoutHistory}
+	}
 	f.Paths, f.Env, f.Watch, f.Now = args, p.env, p.watch(f.quiet, f.log), p.now
 	f.Warn = func(err error) { fmt.Fprintf(p.stderr, "holdfast: warning: %v\n", err) }
+	if !f.quiet {
+		f.Tell = func(what string) { fmt.Fprintf(p.stderr, "holdfast: %s\n", what) }
+	}
 	run, err := app.Check(cmd.Context(), f.CheckOptions)
 	if err != nil {
 		return &usageError{cmd.CommandPath(), err}
@@ -175,26 +204,9 @@ func (f *checkFlags) reportOptions(ctx context.Context, outputs []target) report
 // target is a format and where it goes; no file means standard output.
 type target struct{ format, file string }
 
-func (f *checkFlags) targets() ([]target, error) {
-	targets := []target{{format: f.format}}
-	for _, out := range f.outputs {
-		format, file, ok := strings.Cut(out, "=")
-		if !ok {
-			format, file = f.format, out
-		}
-		targets = append(targets, target{format, file})
-	}
-	for _, t := range targets {
-		if err := report.UnknownFormat(t.format); err != nil {
-			return nil, err
-		}
-	}
-	return targets, nil
-}
-
 func (t target) write(p *program, f *checkFlags, run drift.Run, o report.Options) error {
 	if t.file == "" {
-		o.Table = p.tableOptions(f)
+		o.Table = p.tableOptions(f.verbose, f.noColor)
 		return report.Write(p.stdout, t.format, run, o)
 	}
 	o.Table.Verbose = f.verbose
@@ -202,31 +214,12 @@ func (t target) write(p *program, f *checkFlags, run drift.Run, o report.Options
 	if err := report.Write(&buf, t.format, run, o); err != nil {
 		return err
 	}
-	return writeFile(t.file, buf.Bytes())
+	return app.WriteFile(t.file, buf.Bytes())
 }
 
 // tableOptions suits the table to the terminal.
-func (p *program) tableOptions(f *checkFlags) report.TableOptions {
-	o := report.TableOptions{Verbose: f.verbose, Width: terminalWidth(p.stdout)}
-	o.Color = !f.noColor && colorprofile.Detect(p.stdout, p.env) > colorprofile.ASCII
+func (p *program) tableOptions(verbose, noColor bool) report.TableOptions {
+	o := report.TableOptions{Verbose: verbose, Width: terminalWidth(p.stdout)}
+	o.Color = !noColor && colorprofile.Detect(p.stdout, p.env) > colorprofile.ASCII
 	return o
-}
-
-// writeFile writes a file aside and renames it, so that nobody reads half.
-func writeFile(path string, content []byte) error { return writeFileMode(path, content, 0o644) }
-
-func writeFileMode(path string, content []byte, mode os.FileMode) error {
-	tmp, err := os.CreateTemp(filepath.Dir(path), ".holdfast-*")
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, err)
-	}
-	_, err = tmp.Write(content)
-	err = errors.Join(err, tmp.Chmod(mode), tmp.Close())
-	if err == nil {
-		err = os.Rename(tmp.Name(), path)
-	}
-	if err != nil {
-		return fmt.Errorf("writing %s: %w", path, errors.Join(err, os.Remove(tmp.Name())))
-	}
-	return nil
 }

@@ -81,8 +81,10 @@ verdict is that of terraform plan, without running one.`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return &usageError{cmd.CommandPath(), err}
 	})
-	root.AddCommand(p.check(), p.report(), p.baseline(), p.history(), p.show(), p.waive(), p.waivers(), p.verify(), p.doctor(), p.init(), p.version())
+	root.AddCommand(p.check(), p.report(), p.baseline(), p.history(), p.show(), p.accept(), p.revert(), p.waive(), p.waivers(), p.state(), p.alert(), p.serve(), p.worker(), p.token(), p.verify(), p.doctor(), p.init(), p.version(), p.man())
 	root.CompletionOptions.HiddenDefaultCmd = false
+	root.Version = describe(app.ThisBuild())
+	root.SetVersionTemplate("{{.Version}}\n")
 	return root
 }
 
@@ -110,14 +112,4 @@ func (p *program) lookup(name string) (string, bool) {
 		}
 	}
 	return "", false
-}
-
-func (p *program) version() *cobra.Command {
-	return &cobra.Command{
-		Use: "version", Short: "Say which version this is", Args: cobra.NoArgs,
-		Run: func(*cobra.Command, []string) {
-			tool := app.Tool()
-			fmt.Fprintln(p.stdout, tool.Name, tool.Version)
-		},
-	}
 }

@@ -22,24 +22,12 @@ import (
 // checks it again: the history tells all of it, and what each run printed.
 func TestHistoryOfChecks(t *testing.T) {
 	t.Parallel()
-	tools := lab.Need(t)
-	emulator, err := lab.Start(t.Context(), tools)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { emulator.Close() })
-	stack, err := lab.NewStack(t.Context(), tools, emulator, filepath.Join("testdata", "stack"), filepath.Join(t.TempDir(), "stack"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stack.Apply(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	env := append(stack.Env(), "HOLDFAST_CACHE_DIR="+t.TempDir(), "HOLDFAST_TERRAFORM="+tools.Terraform)
+	stack := forked(t, logGroup)
+	env := append(stack.Env(), "HOLDFAST_CACHE_DIR="+theBed.Cache(), "HOLDFAST_TERRAFORM="+lab.Need(t).Terraform)
 	retention := func(days int) {
 		t.Helper()
 		change := lab.Call{Service: "logs", Method: "put_retention_policy", Params: map[string]any{"logGroupName": "/holdfast/interrupt", "retentionInDays": days}}
-		if _, err := stack.Call(t.Context(), emulator, change); err != nil {
+		if _, err := stack.Call(t.Context(), stack.Emulator, change); err != nil {
 			t.Fatal(err)
 		}
 	}

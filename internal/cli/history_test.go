@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -22,10 +23,15 @@ func remember(ts *testscript.TestScript, neg bool, args []string) {
 	role := lambda("aws_iam_role.app", "a", "b", "c", "d", "e", "f")
 	justified := role
 	justified.Status, justified.Waiver = drift.Waived, &drift.FindingWaiver{ID: "w", State: drift.WaiverActive, Reason: "incident", Ticket: "T-7", Owner: "kim", Until: "2027-01-31"}
+	known := app
+	known.Cause = &drift.Cause{
+		Class: drift.CauseConsole, Summary: "changed by user kim (console) on 2024-03-02 11:00 UTC, UpdateFunctionConfiguration", Confidence: drift.Exact, Rule: "value",
+		CauseEvent: drift.CauseEvent{Actor: "user kim", How: "console", At: time.Date(2024, 3, 2, 11, 0, 0, 0, time.UTC), Event: "UpdateFunctionConfiguration", EventID: "e-1"},
+	}
 	for i, stacks := range [][]drift.Stack{
 		{remembered("live/eu", app), remembered("live/us", app)},
 		{remembered("live/eu"), remembered("live/us", app, role)},
-		{remembered("live/eu", app), remembered("live/us", app, justified)},
+		{remembered("live/eu", known), remembered("live/us", app, justified)},
 	} {
 		ts.Check(save(ctx, s, 1+i, stacks))
 	}
@@ -48,7 +54,8 @@ func save(ctx context.Context, s *store.Store, day int, stacks []drift.Stack) er
 
 func lambda(address string, paths ...string) drift.Finding {
 	f := drift.Finding{
-		ID: drift.FindingID("lineage", address, drift.Modified), Revision: "r", Address: address, Kind: drift.Modified,
+		ID: drift.FindingID("lineage", address, drift.Modified), Revision: "0123456789ab", Address: address, Kind: drift.Modified,
+		Type: strings.Split(address, ".")[0], Provider: "registry.terraform.io/hashicorp/aws",
 		Certainty: drift.Certain, Status: drift.Open,
 	}
 	for _, path := range paths {

@@ -29,7 +29,7 @@ func TestInterruptedPlan(t *testing.T) {
 	var out bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), path, "check", "--engine", "plan")
 	cmd.Dir, cmd.Stdout, cmd.Stderr = stack.Dir, &out, &out
-	cmd.Env = append(stack.Env(), "HOLDFAST_CACHE_DIR="+t.TempDir(), "HOLDFAST_TERRAFORM="+lab.Need(t).Terraform, "TMPDIR="+temp)
+	cmd.Env = append(stack.Env(), "HOLDFAST_CACHE_DIR="+theBed.Cache(), "HOLDFAST_TERRAFORM="+lab.Need(t).Terraform, "TMPDIR="+temp)
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func TestInterruptedPlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	err = cmd.Wait()
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %s to end", took)
 	}
 	var exit *exec.ExitError

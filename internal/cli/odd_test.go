@@ -146,7 +146,7 @@ var oddCases = []oddCase{
 		}
 		r.world.Provision(t, r.dir, r.pkg, object("shared"))
 		must(t, os.Rename(filepath.Join(r.dir, "terraform.tfstate"), filepath.Join(r.dir, "shared.tfstate")))
-	}, []oddStack{{path: "odd", status: isClean}, {path: "odd-too", status: isClean}}},
+	}, []oddStack{{path: "odd", status: isClean, unsound: "state_in_two_stacks"}, {path: "odd-too", status: isClean, unsound: "state_in_two_stacks"}}},
 	{"a resource type that the provider does not know", state(func(s string) string { return strings.Replace(s, "test_simple", "test_gone", 1) }),
 		one(notChecked, "unsupported", "test_gone")},
 	{"a state newer than the provider", state(func(s string) string { return strings.Replace(s, `"schema_version": 0`, `"schema_version": 7`, 1) }),

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -110,10 +111,32 @@ func (p *program) runReport(cmd *cobra.Command, f *reportFlags) error {
 	case f.check:
 		return fmt.Errorf("%s is not up to date; holdfast report writes it", shown)
 	}
-	if err := replaceFile(file, existing, out); err != nil {
+	if err := app.ReplaceFile(file, existing, out); err != nil {
 		return err
 	}
 	fmt.Fprintf(p.stdout, "wrote %s\n", shown)
+	return nil
+}
+
+// refreshReport brings the drift report up to date, if there is one that Holdfast
+// keeps.
+func (p *program) refreshReport(ctx context.Context, o app.CheckOptions) error {
+	in, file, err := app.DriftReport(ctx, app.ReportOptions{HistoryOptions: app.HistoryOptions{Config: o.Config, Store: o.Store}})
+	if err != nil {
+		return err
+	}
+	existing, err := os.ReadFile(file)
+	if err != nil || !report.Maintained(existing) {
+		return nil //nolint:nilerr // there is none to keep
+	}
+	out, err := app.UpdateReport(in, shortPath(file), existing)
+	if err != nil || bytes.Equal(out, existing) {
+		return err
+	}
+	if err := app.ReplaceFile(file, existing, out); err != nil {
+		return err
+	}
+	fmt.Fprintf(p.stdout, "wrote %s\n", shortPath(file))
 	return nil
 }
 
@@ -148,7 +171,7 @@ func (p *program) reportAs(cmd *cobra.Command, f *reportFlags) error {
 	if err := report.Write(&buf, f.format, app.Latest(in), o); err != nil {
 		return err
 	}
-	return writeFile(f.output, buf.Bytes())
+	return app.WriteFile(f.output, buf.Bytes())
 }
 
 // shortPath is a path as people would write it here.
@@ -161,23 +184,4 @@ func shortPath(path string) string {
 		return rel
 	}
 	return path
-}
-
-// replaceFile writes a file that is merged with what was in it: through symbolic
-// links, with the mode that it has, and only if nobody has written to it since.
-func replaceFile(path string, was, content []byte) error {
-	mode := fs.FileMode(0o644)
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-		info, err := os.Stat(path)
-		if err != nil {
-			return fmt.Errorf("writing %s: %w", path, err)
-		}
-		mode = info.Mode().Perm()
-	}
-	now, err := os.ReadFile(path)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) || !bytes.Equal(now, was) {
-		return fmt.Errorf("%s was changed by somebody else meanwhile; nothing was written, run it again", path)
-	}
-	return writeFileMode(path, content, mode)
 }

@@ -17,7 +17,7 @@ var update = flag.Bool("update", false, "write the expected output of the script
 
 func TestMain(m *testing.M) {
 	providertest.Main() // does not return in a process started as a provider
-	testscript.Main(m, map[string]func(){
+	testscript.Main(withBed{m}, map[string]func(){
 		"holdfast": func() { os.Exit(cli.Main(os.Args[1:], os.Environ(), os.Stdout, os.Stderr)) },
 	})
 }
@@ -44,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"exitcode":     exitCode,
 			"valid":        validates("result.schema.json"),
 			"validhistory": validates("history.schema.json"),
+			"validstates":  validates("state-check.schema.json"),
 			"remember":     remember,
 		},
 	})

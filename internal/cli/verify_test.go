@@ -16,27 +16,14 @@ import (
 // they say the same of every resource.
 func TestVerifyExample(t *testing.T) {
 	t.Parallel()
-	tools := lab.Need(t)
-	emulator, err := lab.Start(t.Context(), tools)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { emulator.Close() })
-	example := filepath.Join("..", "..", "examples", "device-tokens")
-	stack, err := lab.NewStack(t.Context(), tools, emulator, example, filepath.Join(t.TempDir(), "stack"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := stack.Apply(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	stack := forked(t, filepath.Join("..", "..", "examples", "device-tokens"))
 	change := lab.Call{Service: "lambda", Method: "update_function_configuration", Params: map[string]any{
 		"FunctionName": "${aws_lambda_function.device_token.function_name}", "MemorySize": 512,
 	}}
-	if _, err := stack.Call(t.Context(), emulator, change); err != nil {
+	if _, err := stack.Call(t.Context(), stack.Emulator, change); err != nil {
 		t.Fatal(err)
 	}
-	env := append(stack.Env(), "HOLDFAST_TERRAFORM="+tools.Terraform, "HOLDFAST_CACHE_DIR="+t.TempDir())
+	env := append(stack.Env(), "HOLDFAST_TERRAFORM="+lab.Need(t).Terraform, "HOLDFAST_CACHE_DIR="+theBed.Cache())
 	var stdout, stderr bytes.Buffer
 	if code := cli.Main([]string{"verify", stack.Dir, "--format", "json"}, env, &stdout, &stderr); code != drift.ExitClean {
 		t.Errorf("exit code %d: %s%s", code, stdout.String(), stderr.String())

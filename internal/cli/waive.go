@@ -116,7 +116,7 @@ func (p *program) addWaivers(f *waiveFlags, file string, list []drift.Waiver) er
 		_, err := p.stdout.Write(bytes.TrimLeft(bytes.TrimPrefix(content, was), "\r\n"))
 		return err
 	}
-	if err := replaceFile(file, was, content); err != nil {
+	if err := app.ReplaceFile(file, was, content); err != nil {
 		return err
 	}
 	for _, w := range list {

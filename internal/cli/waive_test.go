@@ -90,7 +90,7 @@ func TestWaive(t *testing.T) {
 }
 
 // TestUnsoundSinceLastCheck puts an older state back, and then another one: the
-// check says so once, and its exit code too.
+// check says so until that is mended, and its exit code too.
 func TestUnsoundSinceLastCheck(t *testing.T) {
 	t.Parallel()
 	r := newOddRig(t).repository(t)
@@ -109,14 +109,16 @@ func TestUnsoundSinceLastCheck(t *testing.T) {
 	}{
 		{serial("7", "one"), 0, ""},
 		{serial("7", "one"), 0, ""},
-		{serial("6", "one"), 1, "the state's serial was 7 at the last check and is 6"},
-		{serial("6", "one"), 0, ""},
-		{serial("9", "two"), 1, "the state's lineage was one at the last check and is two"},
-		{serial("9", "two"), 0, ""},
+		{serial("6", "one"), 1, "the state's serial was 7 at the check of "},
+		{serial("6", "one"), 1, "and is 6: an older state was put back"},
+		{serial("8", "one"), 0, ""},
+		{serial("9", "two"), 1, "the state's lineage was one at the check of "},
+		{serial("9", "two"), 1, "and is two: it is another state"},
+		{serial("8", "one"), 0, ""},
 	} {
 		r.edit(t, before+"/terraform.tfstate", c.edit)
 		code, stdout, stderr := r.at(t, day, "check")
-		if code != c.code || c.says == "" && strings.Contains(stdout, "last check") || !strings.Contains(stdout, c.says) {
+		if code != c.code || c.says == "" && strings.Contains(stdout, "at the check of") || !strings.Contains(stdout, c.says) {
 			t.Fatalf("check %d: exit code %d, want %d and %q\n%s%s", i, code, c.code, c.says, stdout, stderr)
 		}
 	}

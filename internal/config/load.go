@@ -48,14 +48,14 @@ var ErrNoModule = errors.New("no Terraform source")
 // Load parses the root module in dir and the modules it calls: local ones from
 // where they are, others from where `terraform init` put them, as
 // DATADIR/modules/modules.json says.
-func Load(dir, dataDir string) (*Tree, error) { return loadTree(dir, dataDir, false) }
+func Load(dir, dataDir string) (*Tree, error) { return Overlay(nil).Load(dir, dataDir) }
 
 // LoadTofu parses it as OpenTofu does: *.tofu files count too, and x.tofu takes
 // the place of x.tf. Load does so only in a folder that has nothing else.
 // https://opentofu.org/docs/language/files/
-func LoadTofu(dir, dataDir string) (*Tree, error) { return loadTree(dir, dataDir, true) }
+func LoadTofu(dir, dataDir string) (*Tree, error) { return Overlay(nil).LoadTofu(dir, dataDir) }
 
-func loadTree(dir, dataDir string, tofu bool) (*Tree, error) {
+func (o Overlay) loadTree(dir, dataDir string, tofu bool) (*Tree, error) {
 	dir, err := filepath.Abs(dir)
 	if err != nil {
 		return nil, err
@@ -70,7 +70,7 @@ func loadTree(dir, dataDir string, tofu bool) (*Tree, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &loader{root: physical, tofu: tofu, installed: installed, tree: &Tree{}, parsed: map[string]*Module{}}
+	l := &loader{overlay: o, root: physical, tofu: tofu, installed: installed, tree: &Tree{}, parsed: map[string]*Module{}}
 	l.tree.Root, err = l.load("", ".", nil)
 	if err != nil {
 		return nil, err
@@ -124,6 +124,7 @@ func readSource(file string) ([]byte, error) {
 }
 
 type loader struct {
+	overlay   Overlay
 	root      string // no symbolic link in it
 	tofu      bool
 	installed map[string]string
@@ -180,7 +181,7 @@ func (l *loader) module(dir string) (*Module, error) {
 	parsed := l.parsed[dir]
 	if parsed == nil {
 		var err error
-		if parsed, err = parseModule(dir, l.tofu); err != nil {
+		if parsed, err = l.overlay.parseModule(dir, l.tofu); err != nil {
 			return nil, err
 		}
 		l.parsed[dir] = parsed
@@ -226,7 +227,7 @@ func (l *loader) find(name, parent, source string) (string, error) {
 
 // parseModule parses the files of one folder. Files named override.tf or
 // *_override.tf change what the others say.
-func parseModule(dir string, tofu bool) (*Module, error) {
+func (o Overlay) parseModule(dir string, tofu bool) (*Module, error) {
 	names, err := sourceFiles(dir, tofu)
 	if err != nil {
 		return nil, err
@@ -238,7 +239,7 @@ func parseModule(dir string, tofu bool) (*Module, error) {
 				continue
 			}
 			file := filepath.Join(dir, name)
-			src, err := readSource(file)
+			src, err := o.read(file)
 			if err != nil {
 				return nil, fmt.Errorf("reading the module: %w", err)
 			}
@@ -313,6 +314,7 @@ func (m *Module) addFile(file string, src []byte, override bool) error {
 		return err
 	}
 	m.sources[file] = src
+	m.files = append(m.files, File{Name: file, Source: src, Body: parsed.Body})
 	return m.addBody(parsed.Body, override)
 }
 

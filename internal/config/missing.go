@@ -3,6 +3,7 @@ package config
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"holdfast/internal/drift"
 )
@@ -79,4 +80,35 @@ func (t *Tree) Declares(addr drift.Address) bool {
 		m = call.Module
 	}
 	return m.Resources[addr.Resource()] != nil
+}
+
+// MayUse reports whether the source may need a provider, by its complete source
+// address. What can't be seen may need any.
+func (t *Tree) MayUse(provider string) bool {
+	return t.unseen || len(t.Missing) > 0 || t.Root.uses(provider)
+}
+
+func (m *Module) uses(provider string) bool {
+	names := slices.Collect(maps.Keys(m.Required))
+	for _, block := range m.Providers {
+		names = append(names, block.Name)
+	}
+	for _, r := range m.Resources {
+		name, _, _ := strings.Cut(r.Provider, ".")
+		if name == "" {
+			name, _, _ = strings.Cut(r.Type, "_")
+		}
+		names = append(names, name)
+	}
+	for _, name := range names {
+		if drift.SameProvider(m.ProviderSource(name), provider) {
+			return true
+		}
+	}
+	for _, call := range m.Calls {
+		if call.Module != nil && call.Module.uses(provider) {
+			return true
+		}
+	}
+	return false
 }

@@ -23,14 +23,29 @@ type Module struct {
 	Calls     map[string]*Call
 	Providers map[string]*ProviderBlock // by NAME, or NAME.ALIAS
 	Required  map[string]string         // local provider name to source address
-	Meta      map[string]hcl.Body       // provider_meta bodies by local provider name
-	Moved     []Moved
-	Removed   []Removed
-	Imports   []Import
-	Backend   *Backend
+	// RequiredVersions are the constraints on Terraform's version; "" for one
+	// that is no literal.
+	RequiredVersions []string
+	Meta             map[string]hcl.Body // provider_meta bodies by local provider name
+	Moved            []Moved
+	Removed          []Removed
+	Imports          []Import
+	Backend          *Backend
 
 	sources map[string][]byte // file contents, for quoting expressions
+	files   []File
 }
+
+// File is a source file of a module.
+type File struct {
+	Name   string // absolute path
+	Source []byte
+	Body   hcl.Body
+}
+
+// Files lists the files that a module was read from, in the order in which they
+// count: those that override others last.
+func (m *Module) Files() []File { return m.files }
 
 // Variable is a variable block.
 type Variable struct {

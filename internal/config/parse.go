@@ -85,10 +85,16 @@ func twice(kind, name string, first, second hcl.Range) hcl.Diagnostics {
 }
 
 func (m *Module) addTerraform(block *hcl.Block) hcl.Diagnostics {
-	content, _, diags := block.Body.PartialContent(&hcl.BodySchema{Blocks: []hcl.BlockHeaderSchema{
-		{Type: "required_providers"}, {Type: "backend", LabelNames: []string{"type"}}, {Type: "cloud"},
-		{Type: "provider_meta", LabelNames: []string{"provider"}},
-	}})
+	content, _, diags := block.Body.PartialContent(&hcl.BodySchema{
+		Attributes: []hcl.AttributeSchema{{Name: "required_version"}},
+		Blocks: []hcl.BlockHeaderSchema{
+			{Type: "required_providers"}, {Type: "backend", LabelNames: []string{"type"}}, {Type: "cloud"},
+			{Type: "provider_meta", LabelNames: []string{"provider"}},
+		},
+	})
+	if attr := content.Attributes["required_version"]; attr != nil {
+		m.RequiredVersions = append(m.RequiredVersions, literal(attr.Expr))
+	}
 	for _, inner := range content.Blocks {
 		switch inner.Type {
 		case "backend":

@@ -21,6 +21,13 @@ type Assigned struct {
 	from string         // for messages
 }
 
+// Expr is the expression in a variables file that the value is from; nil where
+// it is from the environment or the command line.
+func (a Assigned) Expr() hcl.Expression { return a.expr }
+
+// From names where the value is from, for messages.
+func (a Assigned) From() string { return a.from }
+
 func (a Assigned) value(v *Variable) (cty.Value, error) {
 	expr := a.expr
 	if expr == nil {
@@ -119,6 +126,11 @@ func (t *Tree) CheckOptions(options []VarOption) error {
 // terraform.tfvars.json, *.auto.tfvars and *.auto.tfvars.json by name, then
 // the options in their order.
 func RootVariables(dir string, env []string, options []VarOption) (map[string]Assigned, error) {
+	return Overlay(nil).RootVariables(dir, env, options)
+}
+
+// RootVariables is RootVariables with the overlay's contents of files.
+func (o Overlay) RootVariables(dir string, env []string, options []VarOption) (map[string]Assigned, error) {
 	vars := map[string]Assigned{}
 	for _, entry := range env {
 		if name, value, ok := strings.Cut(entry, "="); ok {
@@ -132,20 +144,20 @@ func RootVariables(dir string, env []string, options []VarOption) (map[string]As
 		return nil, err
 	}
 	for _, path := range files {
-		if err := addVarFile(vars, path); err != nil {
+		if err := o.addVarFile(vars, path); err != nil {
 			return nil, err
 		}
 	}
-	for _, o := range options {
-		if o.File == "" {
-			vars[o.Name] = Assigned{text: o.Value, from: "--var"}
+	for _, option := range options {
+		if option.File == "" {
+			vars[option.Name] = Assigned{text: option.Value, from: "--var"}
 			continue
 		}
-		path := o.File
+		path := option.File
 		if !filepath.IsAbs(path) {
 			path = filepath.Join(dir, path)
 		}
-		if err := addVarFile(vars, path); err != nil {
+		if err := o.addVarFile(vars, path); err != nil {
 			return nil, err
 		}
 	}
@@ -173,8 +185,8 @@ func autoFiles(dir string) ([]string, error) {
 	return files, nil
 }
 
-func addVarFile(vars map[string]Assigned, path string) error {
-	src, err := readSource(path)
+func (o Overlay) addVarFile(vars map[string]Assigned, path string) error {
+	src, err := o.read(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("variables file %s does not exist; its path is taken from the root module's folder", path)
 	}

@@ -2,15 +2,11 @@ package detect_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -22,33 +18,34 @@ import (
 	"holdfast/internal/drift/schema"
 	verdictpkg "holdfast/internal/drift/verdict"
 	"holdfast/internal/lab"
+	"holdfast/internal/lab/cases"
 	"holdfast/internal/provider"
 	"holdfast/internal/stack"
 )
 
-// TestAgreement makes each change of cases to an applied stack of its own and
+// TestAgreement makes the changes of cases to copies of an applied stack and
 // holds Holdfast's verdict against the one written by hand beforehand. Then it
 // holds both against that of `terraform plan`, by the rule of docs/verdict.md.
 //
-// A plan takes seconds of processor time, so changes that have nothing to do
-// with each other share one: their findings are the sum of the single ones.
-// HOLDFAST_AGREEMENT=single gives every change a plan of its own.
+// A plan and a check take seconds of processor time, so changes that have nothing
+// to do with each other share one: what is found must be the sum of what the hand
+// says of each. So that no change owes its verdict to another, each is checked once
+// more in a company of which no two were together before.
+// HOLDFAST_AGREEMENT=single gives every change a plan and a check of its own.
 func TestAgreement(t *testing.T) {
 	t.Parallel()
-	for _, batch := range batches(cases, os.Getenv("HOLDFAST_AGREEMENT") == "single") {
-		t.Run(batch.name(), func(t *testing.T) {
+	batches := cases.Batches(cases.All, os.Getenv("HOLDFAST_AGREEMENT") == "single")
+	for _, batch := range batches {
+		t.Run(batch.Name(), func(t *testing.T) {
 			t.Parallel()
-			batch.compareWithPlan(t, applied(t, batch[0].stack))
+			compareBatch(t, batch, applied(t, batch[0].Stack))
 		})
-		if len(batch) == 1 {
-			continue // compared with the hand too
-		}
-		for _, c := range batch {
-			t.Run(c.name, func(t *testing.T) {
-				t.Parallel()
-				compareWithHand(t, c, applied(t, c.stack).changed(t, c).check(t, detect.Options{}))
-			})
-		}
+	}
+	for _, batch := range cases.Crosswise(batches) {
+		t.Run("crosswise "+batch.Name(), func(t *testing.T) {
+			t.Parallel()
+			compareWithHand(t, batch, applied(t, batch[0].Stack).changed(t, batch...).check(t, detect.Options{}))
+		})
 	}
 }
 
@@ -67,150 +64,32 @@ func (s *appliedStack) plan(t *testing.T, args ...string) *lab.Plan {
 }
 
 // changed is a copy of the stack with the changes of cases made to it.
-func (s *appliedStack) changed(t *testing.T, list ...testCase) *appliedStack {
+func (s *appliedStack) changed(t *testing.T, list ...cases.Case) *appliedStack {
 	t.Helper()
 	f := s.fork(t)
-	needsInit := false
-	for _, c := range list {
-		if c.terraform != nil {
-			if _, err := f.Run(t.Context(), c.terraform...); err != nil {
-				t.Fatal(err)
-			}
-		}
-		for _, call := range c.calls {
-			if _, err := f.Call(t.Context(), f.emulator, call); err != nil {
-				t.Fatalf("%s: %v", c.name, err)
-			}
-		}
-		for _, edit := range c.edits {
-			apply(t, f.Dir, edit)
-			needsInit = needsInit || edit.needsInit()
-		}
-	}
-	if needsInit {
-		if _, err := f.Run(t.Context(), "init", "-input=false"); err != nil {
-			t.Fatal(err)
-		}
+	if err := cases.Change(t.Context(), f.Stack, f.emulator, list...); err != nil {
+		t.Fatal(err)
 	}
 	return f
 }
 
-// batch is cases of one stack that share a plan.
-type batch []testCase
-
-func (b batch) name() string {
-	if len(b) == 1 {
-		return b[0].name
-	}
-	return fmt.Sprintf("together with %s, %d changes", b[0].name, len(b))
-}
-
-// maxBatch is how many cases share a plan at the most.
-const maxBatch = 16
-
-// batches puts cases together that touch different things. A case that runs
-// Terraform, is a control, or touches everything stays alone.
-func batches(list []testCase, single bool) []batch {
-	var out []batch
-	var touched []map[string]bool
-	for _, c := range list {
-		things := c.things()
-		at := len(out)
-		for i, b := range out {
-			if !single && !c.staysAlone() && !b[0].staysAlone() && b[0].stack == c.stack && len(b) < maxBatch && !overlap(touched[i], things) {
-				at = i
-				break
-			}
-		}
-		if at == len(out) {
-			out, touched = append(out, nil), append(touched, map[string]bool{})
-		}
-		out[at] = append(out[at], c)
-		for thing := range things {
-			touched[at][thing] = true
-		}
-	}
-	return out
-}
-
-func (c testCase) staysAlone() bool {
-	return c.terraform != nil || c.refreshOnly > 0 || c.alone
-}
-
-func overlap(a, b map[string]bool) bool {
-	for thing := range b {
-		if a[thing] {
-			return true
-		}
-	}
-	return false
-}
-
-var placeholder = regexp.MustCompile(`\$\{([^}]+?)\.[a-z_]+(\[\d+\][^}]*)?\}`)
-
-// things are what a case touches, as far as its text shows: addresses, every
-// name that its calls give, and the lines of the source that it replaces.
-func (c testCase) things() map[string]bool {
-	things := map[string]bool{}
-	for _, v := range c.want {
-		things[v.address] = true
-	}
-	for _, o := range slices.Concat(c.observed, c.adopted) {
-		things[o.address] = true
-	}
-	for _, address := range c.pending {
-		things[address] = true
-	}
-	for _, call := range c.calls {
-		namesIn(call.Params, things)
-	}
-	for _, edit := range c.edits {
-		for line := range strings.Lines(edit.old) {
-			if line = strings.TrimRight(line, " {\n"); len(strings.TrimSpace(line)) > len("lifecycle") {
-				things[edit.file+": "+line] = true
-			}
-		}
-	}
-	return things
-}
-
-func namesIn(v any, into map[string]bool) {
-	switch v := v.(type) {
-	case map[string]any:
-		for _, elem := range v {
-			namesIn(elem, into)
-		}
-	case []any:
-		for _, elem := range v {
-			namesIn(elem, into)
-		}
-	case string:
-		for _, match := range placeholder.FindAllStringSubmatch(v, -1) {
-			into[match[1]] = true
-		}
-		if strings.Contains(v, "atlas") || strings.Contains(v, "photoeditor") {
-			into[v] = true
-		}
-	}
-}
-
-// compareWithPlan makes all changes of a batch and holds Holdfast's verdict
+// compareBatch makes all changes of a batch and holds Holdfast's verdict
 // against the hand's and the plan's.
-func (b batch) compareWithPlan(t *testing.T, base *appliedStack) {
+func compareBatch(t *testing.T, b cases.Batch, base *appliedStack) {
 	t.Helper()
 	s := base.changed(t, b...)
 	result := s.check(t, detect.Options{})
 	searchCanaries(t, result)
 	if len(b) == 1 {
-		compareWithHand(t, b[0], result)
-	} else if diff := cmp.Diff(handOf(b...), verdicts(result)); diff != "" {
+		compareWithHand(t, b, result)
+	} else if diff := cmp.Diff(handOf(b...), verdicts(result)); diff != "" { // all else of them is compared crosswise
 		t.Errorf("together they are not the sum of the single ones (-hand +holdfast):\n%s", diff)
 	}
 	plan := s.plan(t)
 	compareEngines(t, s, plan, result)
 	schemas := base.schemas(t)
 	byPlan := driftOf(t, schemas, plan, false)
-	if b[0].beyondPlan != "" {
+	if b[0].BeyondPlan != "" {
 		if cmp.Equal(byPlan, verdicts(result)) {
 			t.Error("terraform plan says the same by now: this case is not beyond it any more")
 		}
@@ -219,7 +98,7 @@ func (b batch) compareWithPlan(t *testing.T, base *appliedStack) {
 	if diff := cmp.Diff(byPlan, verdicts(result)); diff != "" {
 		t.Errorf("terraform plan says otherwise (-plan +holdfast):\n%s", diff)
 	}
-	if want := b[0].refreshOnly; want > 0 {
+	if want := b[0].RefreshOnly; want > 0 {
 		noise := s.plan(t, "-refresh-only")
 		if len(noise.Drift) != want {
 			t.Errorf("refresh-only lists %d drifted resources, want %d: the noise that the control is about", len(noise.Drift), want)
@@ -230,42 +109,45 @@ func (b batch) compareWithPlan(t *testing.T, base *appliedStack) {
 	}
 }
 
-func (e sourceEdit) needsInit() bool { return strings.Contains(e.new+e.text, "source ") }
-
-func apply(t *testing.T, dir string, e sourceEdit) {
-	t.Helper()
-	path := filepath.Join(dir, filepath.FromSlash(e.file))
-	src, err := os.ReadFile(path)
-	if err != nil && e.text == "" {
-		t.Fatal(err)
-	}
-	switch {
-	case e.text != "":
-		src = append(src, e.text...)
-	case bytes.Count(src, []byte(e.old)) != 1:
-		t.Fatalf("%s: %q is not there exactly once", e.file, e.old)
-	default:
-		src = bytes.Replace(src, []byte(e.old), []byte(e.new), 1)
-	}
-	if err := os.WriteFile(path, src, 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// compareWithHand holds a result against the verdict written beforehand.
-func compareWithHand(t *testing.T, c testCase, result drift.Stack) {
+// compareWithHand holds a result against the verdicts written beforehand.
+func compareWithHand(t *testing.T, b cases.Batch, result drift.Stack) {
 	t.Helper()
 	for _, e := range result.Errors {
 		t.Errorf("not checked: %s %s: %s", e.Address, e.Code, e.Message)
 	}
+	want := handOf(b...)
+	if diff := cmp.Diff(want, verdicts(result)); diff != "" {
+		t.Errorf("the hand says otherwise (-hand +holdfast):\n%s", diff)
+		for _, c := range b {
+			t.Logf("%s: %s", c.Name, c.Note)
+		}
+	}
+	if (len(want) > 0) != (result.Status == drift.StatusDrifted) {
+		t.Errorf("status %s with %d findings expected", result.Status, len(want))
+	}
+	compareFindings(t, b, result.Findings)
+	for _, c := range b {
+		compareObservations(t, "observed", c.Observed, result.Observed)
+		compareObservations(t, "adopted", c.Adopted, result.Adopted)
+		for _, address := range c.Pending {
+			if !slices.ContainsFunc(result.Pending, func(p drift.Pending) bool { return p.Address == address }) {
+				t.Errorf("%s is not pending", address)
+			}
+		}
+	}
+}
+
+// compareFindings holds what is hidden, what a revert would replace, and how sure
+// it is, against the hand.
+func compareFindings(t *testing.T, b cases.Batch, findings []drift.Finding) {
+	t.Helper()
 	hidden, replacing := map[string][]string{}, map[string][]string{}
-	for _, v := range c.want {
-		hidden[v.address], replacing[v.address] = sortedCopy(v.sensitive), sortedCopy(v.replace)
+	for _, c := range b {
+		for _, v := range c.Want {
+			hidden[v.Address], replacing[v.Address] = sortedCopy(v.Sensitive), sortedCopy(v.Replace)
+		}
 	}
-	if diff := cmp.Diff(handOf(c), verdicts(result)); diff != "" {
-		t.Errorf("the hand says otherwise (-hand +holdfast): %s\n%s", c.note, diff)
-	}
-	for _, f := range result.Findings {
+	for _, f := range findings {
 		var sensitive, replace []string
 		for _, change := range f.Changes {
 			if change.Sensitive {
@@ -288,28 +170,18 @@ func compareWithHand(t *testing.T, c testCase, result drift.Stack) {
 			t.Errorf("%s is only %s: %s", f.Address, f.Certainty, f.Doubt)
 		}
 	}
-	compareObservations(t, "observed", c.observed, result.Observed)
-	compareObservations(t, "adopted", c.adopted, result.Adopted)
-	for _, address := range c.pending {
-		if !slices.ContainsFunc(result.Pending, func(p drift.Pending) bool { return p.Address == address }) {
-			t.Errorf("%s is not pending", address)
-		}
-	}
-	if wantDrift := len(c.want) > 0; wantDrift != (result.Status == drift.StatusDrifted) {
-		t.Errorf("status %s with %d findings expected", result.Status, len(c.want))
-	}
 }
 
-func compareObservations(t *testing.T, what string, want []observation, got []drift.Paths) {
+func compareObservations(t *testing.T, what string, want []cases.Observation, got []drift.Paths) {
 	t.Helper()
 	for _, w := range want {
-		i := slices.IndexFunc(got, func(p drift.Paths) bool { return p.Address == w.address })
+		i := slices.IndexFunc(got, func(p drift.Paths) bool { return p.Address == w.Address })
 		if i < 0 {
-			t.Errorf("%s is not among what is %s", w.address, what)
+			t.Errorf("%s is not among what is %s", w.Address, what)
 			continue
 		}
-		if diff := cmp.Diff(sortedCopy(w.paths), sortedCopy(got[i].Paths)); diff != "" {
-			t.Errorf("%s of %s (-want +got):\n%s", what, w.address, diff)
+		if diff := cmp.Diff(sortedCopy(w.Paths), sortedCopy(got[i].Paths)); diff != "" {
+			t.Errorf("%s of %s (-want +got):\n%s", what, w.Address, diff)
 		}
 	}
 }
@@ -336,11 +208,11 @@ type foundDrift struct {
 }
 
 // handOf is what was written by hand of cases.
-func handOf(list ...testCase) []foundDrift {
+func handOf(list ...cases.Case) []foundDrift {
 	var want []foundDrift
 	for _, c := range list {
-		for _, v := range c.want {
-			want = append(want, foundDrift{v.address, v.kind, sortedCopy(v.paths)})
+		for _, v := range c.Want {
+			want = append(want, foundDrift{v.Address, v.Kind, sortedCopy(v.Paths)})
 		}
 	}
 	return inOrder(want)
@@ -534,18 +406,8 @@ type appliedStack struct {
 // Env is the stack's environment with what the test adds to it.
 func (s *appliedStack) Env() []string { return append(s.Stack.Env(), s.extra...) }
 
-// bed is what the tests of this package share: applied stacks, a schema cache,
-// and folders that live as long as the test binary.
-type bed struct {
-	tools lab.Tools
-	dir   string
-
-	mu     sync.Mutex
-	stacks map[string]func() (*appliedStack, error)
-	ends   []func()
-}
-
-var theBed = &bed{stacks: map[string]func() (*appliedStack, error){}}
+// theBed is what the tests of this package share.
+var theBed *lab.Bed
 
 var sources = map[string]string{
 	"features":      filepath.Join("testdata", "features"),
@@ -557,57 +419,25 @@ var sources = map[string]string{
 // first time somebody asks.
 func applied(t *testing.T, name string) *appliedStack {
 	t.Helper()
-	tools := lab.Need(t)
-	theBed.mu.Lock()
-	get := theBed.stacks[name]
-	if get == nil {
-		theBed.tools = tools
-		get = sync.OnceValues(func() (*appliedStack, error) { return theBed.apply(name) })
-		theBed.stacks[name] = get
-	}
-	theBed.mu.Unlock()
-	s, err := get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func (b *bed) apply(name string) (*appliedStack, error) {
-	ctx := context.Background()
-	emulator, err := lab.Start(ctx, b.tools)
-	if err != nil {
-		return nil, err
-	}
-	b.mu.Lock()
-	b.ends = append(b.ends, func() { emulator.Close() })
-	b.mu.Unlock()
-	s, err := lab.NewStack(ctx, b.tools, emulator, sources[name], filepath.Join(b.dir, name))
-	if err != nil {
-		return nil, err
-	}
-	return &appliedStack{Stack: s, emulator: emulator}, s.Apply(ctx)
+	a := theBed.Applied(t, sources[name])
+	return &appliedStack{Stack: a.Stack, emulator: a.Emulator}
 }
 
 // fork gives the test its own copy of the stack and of what it is applied to.
 func (s *appliedStack) fork(t *testing.T) *appliedStack {
 	t.Helper()
-	emulator, err := s.emulator.Fork(t.Context())
+	a, err := (&lab.Applied{Stack: s.Stack, Emulator: s.emulator}).Fork(t.Context(), filepath.Join(t.TempDir(), "stack"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { emulator.Close() })
-	clone, err := s.Clone(filepath.Join(t.TempDir(), "stack"), emulator)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &appliedStack{Stack: clone, emulator: emulator}
+	t.Cleanup(func() { a.Emulator.Close() })
+	return &appliedStack{Stack: a.Stack, emulator: a.Emulator}
 }
 
 // manager gives the test a provider manager that shares the schema cache.
 func manager(t *testing.T) *provider.Manager {
 	t.Helper()
-	m := provider.NewManager(provider.Options{CacheDir: filepath.Join(theBed.dir, "cache")})
+	m := provider.NewManager(provider.Options{CacheDir: theBed.Cache()})
 	t.Cleanup(m.Close)
 	return m
 }

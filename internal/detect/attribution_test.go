@@ -24,12 +24,12 @@ import (
 	"holdfast/internal/detect"
 	"holdfast/internal/drift"
 	"holdfast/internal/lab"
-	"holdfast/internal/state"
+	"holdfast/internal/lab/cases"
 )
 
 // attributionSeeds is how many rounds TestAttribution makes, each with changes
 // and callers of its own. HOLDFAST_ATTRIBUTION_SEED=N makes that one alone.
-const attributionSeeds = 2
+const attributionSeeds = 1
 
 // noiseEvents is how many unrelated events the changes are hidden among.
 const noiseEvents = 20_000
@@ -142,7 +142,7 @@ func attributionRound(t *testing.T, seed uint64, all *score) {
 	r := rand.New(rand.NewPCG(seed, 1))
 	ticking := &clock{now: time.Now().UTC().Add(-48 * time.Hour).Truncate(time.Second), r: r}
 	since := ticking.now
-	trail, err := lab.NewTrail(theBed.tools, s.emulator.URL(), ticking.tick)
+	trail, err := lab.NewTrail(lab.Need(t), s.emulator.URL(), ticking.tick)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func attributionRound(t *testing.T, seed uint64, all *score) {
 	m.terraformElsewhere(truths)
 	result := s.check(t, detect.Options{})
 	until := ticking.tick()
-	targets := targetsOf(t, s, result)
+	targets := targetsOf(result)
 	m.noise(since, until, targets)
 	causes, err := attribution.Attribute(t.Context(), []attribution.Source{deliver(t, s, trail, r)}, targets, attribution.Options{Since: since, Until: until.Add(time.Hour)})
 	if err != nil {
@@ -168,16 +168,16 @@ func attributionRound(t *testing.T, seed uint64, all *score) {
 }
 
 // pickCases chooses changes that have nothing to do with each other.
-func pickCases(r *rand.Rand, atMost int) []testCase {
-	list := slices.Clone(cases)
+func pickCases(r *rand.Rand, atMost int) []cases.Case {
+	list := slices.Clone(cases.All)
 	r.Shuffle(len(list), func(i, j int) { list[i], list[j] = list[j], list[i] })
 	touched := map[string]bool{}
-	var out []testCase
+	var out []cases.Case
 	for _, c := range list {
-		if c.stack != "features" || c.staysAlone() || len(c.want) == 0 || len(c.calls) == 0 || len(c.edits) > 0 || overlap(touched, c.things()) {
+		if c.Stack != "features" || c.StaysAlone() || len(c.Want) == 0 || len(c.Calls) == 0 || len(c.Edits) > 0 || cases.Overlap(touched, c.Things()) {
 			continue
 		}
-		maps.Copy(touched, c.things())
+		maps.Copy(touched, c.Things())
 		if out = append(out, c); len(out) == atMost {
 			break
 		}
@@ -209,35 +209,35 @@ func (m *mutator) anybody() means {
 }
 
 // change makes the calls of a case, sometimes after somebody else made them too.
-func (m *mutator) change(c testCase, truths map[string]*truth) {
+func (m *mutator) change(c cases.Case, truths map[string]*truth) {
 	t := m.t
-	found := &truth{name: c.name}
+	found := &truth{name: c.Name}
 	who := m.anybody()
-	for who.cli && slices.ContainsFunc(c.calls, func(call lab.Call) bool { return !m.cliCan(call) }) {
+	for who.cli && slices.ContainsFunc(c.Calls, func(call lab.Call) bool { return !m.cliCan(call) }) {
 		who = m.anybody()
 	}
-	if len(c.calls) == 1 && m.r.IntN(3) == 0 {
+	if len(c.Calls) == 1 && m.r.IntN(3) == 0 {
 		other := m.anybody()
-		for other.key == who.key || other.cli && !m.cliCan(c.calls[0]) {
+		for other.key == who.key || other.cli && !m.cliCan(c.Calls[0]) {
 			other = m.anybody()
 		}
-		if events := m.run(other, c.calls[0]); len(events) > 0 {
+		if events := m.run(other, c.Calls[0]); len(events) > 0 {
 			found.by, found.events, found.two = other, events, true
 		}
 	}
 	mine := map[string]bool{}
-	for _, call := range c.calls {
+	for _, call := range c.Calls {
 		maps.Copy(mine, m.run(who, call))
 	}
 	if len(mine) > 0 {
 		found.by, found.events = who, mine
 	}
 	if found.events == nil {
-		t.Errorf("%s: no change was recorded of %v", c.name, c.calls)
+		t.Errorf("%s: no change was recorded of %v", c.Name, c.Calls)
 		return
 	}
-	for _, v := range c.want {
-		truths[v.address] = found
+	for _, v := range c.Want {
+		truths[v.Address] = found
 	}
 }
 
@@ -280,7 +280,7 @@ func (m *mutator) cli(who means, call lab.Call) {
 		m.t.Fatal(err)
 	}
 	args := []string{"-m", "awscli", call.Service, strings.ReplaceAll(call.Method, "_", "-"), "--region", call.Region, "--cli-input-json", string(input)}
-	cmd := exec.CommandContext(m.t.Context(), theBed.tools.Python, args...)
+	cmd := exec.CommandContext(m.t.Context(), lab.Need(m.t).Python, args...)
 	cmd.Env = append(os.Environ(), m.trail.Env()...)
 	cmd.Env = append(cmd.Env, "AWS_ACCESS_KEY_ID="+who.key)
 	if out, err := cmd.CombinedOutput(); err != nil { // refused where somebody did it before
@@ -294,14 +294,14 @@ func (m *mutator) terraformElsewhere(truths map[string]*truth) {
 	t.Helper()
 	var address string
 	for _, candidate := range []string{"aws_vpc.main", "aws_vpc.this"} {
-		if _, err := m.s.Resolve(t.Context(), lab.Call{Params: params{"x": "${" + candidate + ".id}"}}); err == nil && truths[candidate] == nil {
+		if _, err := m.s.Resolve(t.Context(), lab.Call{Params: cases.Params{"x": "${" + candidate + ".id}"}}); err == nil && truths[candidate] == nil {
 			address = candidate
 		}
 	}
 	if address == "" {
 		return
 	}
-	resolved, err := m.s.Resolve(t.Context(), lab.Call{Params: params{"x": "${" + address + ".id}"}})
+	resolved, err := m.s.Resolve(t.Context(), lab.Call{Params: cases.Params{"x": "${" + address + ".id}"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +311,7 @@ func (m *mutator) terraformElsewhere(truths map[string]*truth) {
 		t.Fatal(err)
 	}
 	before := len(m.trail.Records())
-	other, err := lab.NewStack(t.Context(), theBed.tools, m.trail, src, filepath.Join(t.TempDir(), "elsewhere"))
+	other, err := lab.NewStack(t.Context(), lab.Need(t), m.trail, src, filepath.Join(t.TempDir(), "elsewhere"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -327,31 +327,12 @@ func (m *mutator) terraformElsewhere(truths map[string]*truth) {
 	truths[address] = &truth{name: "terraform elsewhere", events: events, by: means{class: drift.CauseCode, actor: "user test"}}
 }
 
-// targetsOf makes targets of a result, with what the state knows of each object.
-func targetsOf(t *testing.T, s *appliedStack, result drift.Stack) []*attribution.Target {
-	t.Helper()
-	data, err := os.ReadFile(s.StateFile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	decoded, err := state.Decode(data)
-	if err != nil {
-		t.Fatal(err)
-	}
-	attributes := map[string]map[string]any{}
-	for _, i := range decoded.Instances {
-		var values map[string]any
-		if json.Unmarshal(i.Attributes, &values) == nil {
-			attributes[i.Address.String()] = values
-		}
-	}
+// targetsOf makes targets of a result, as package app does.
+func targetsOf(result drift.Stack) []*attribution.Target {
 	targets := make([]*attribution.Target, len(result.Findings))
 	for i := range result.Findings {
 		f := &result.Findings[i]
-		if attributes[f.Address] == nil {
-			t.Fatalf("%s is not in the state", f.Address)
-		}
-		targets[i] = &attribution.Target{Finding: f, Identifiers: attribution.Identifiers(f.Type, attributes[f.Address]), Account: lab.TrailAccount}
+		targets[i] = &attribution.Target{Finding: f, Identifiers: f.Object.Identifiers, Region: f.Object.Region, Account: f.Object.Account}
 	}
 	return targets
 }

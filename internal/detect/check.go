@@ -49,6 +49,9 @@ type Options struct {
 	PlanTimeout time.Duration
 	// Variables are --var and --var-file, in their order.
 	Variables []config.VarOption
+	// Severity are the rules that say how bad findings are; those of package drift
+	// hold beside them.
+	Severity []drift.SeverityRule
 	// Ignore are the rules by which findings don't count.
 	Ignore []drift.IgnoreRule
 	// Waivers are manual changes that are justified.
@@ -64,6 +67,10 @@ type Options struct {
 	// are called by several goroutines at a time; nil means that none is wanted.
 	Baseline  func(stack.Stack) bool
 	Baselined func(stack.Stack, drift.Baseline)
+	// Opened is shown the state that a stack was checked against, and must not
+	// keep it; source names where it is. It is called by several goroutines at a
+	// time; nil means that nobody wants to see it.
+	Opened func(s stack.Stack, source string, st *state.State)
 }
 
 // Checker checks stacks. It is safe for concurrent use.
@@ -106,6 +113,15 @@ func New(m *provider.Manager, o Options) *Checker {
 // emit is called by one goroutine at a time.
 func (c *Checker) Run(ctx context.Context, stacks []stack.Stack, emit func(n int, result drift.Stack)) {
 	c.counters.stacks.Add(int64(len(stacks)))
+	c.each(stacks, func(s stack.Stack) drift.Stack {
+		result := c.Check(ctx, s)
+		c.counters.done(result)
+		return result
+	}, emit)
+}
+
+// each does something with stacks, as many at a time as the options say.
+func (c *Checker) each(stacks []stack.Stack, do func(stack.Stack) drift.Stack, emit func(n int, result drift.Stack)) {
 	slots := make(chan struct{}, c.options.Stacks)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
@@ -113,8 +129,7 @@ func (c *Checker) Run(ctx context.Context, stacks []stack.Stack, emit func(n int
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			result := c.Check(ctx, s)
-			c.counters.done(result)
+			result := do(s)
 			mu.Lock()
 			defer mu.Unlock()
 			emit(n, result)
@@ -144,14 +159,22 @@ func (c *Checker) Check(ctx context.Context, s stack.Stack) drift.Stack {
 		}
 	}
 	result.ID, result.Path, result.Workspace, result.Name = s.ID(), s.Path, s.Workspace, s.Name
+	c.grade(&result)
 	now := c.options.Now()
 	drift.ApplyIgnores(&result, c.options.Ignore, now)
 	drift.ApplyWaivers(&result, c.options.Place(s), c.options.Waivers, now)
+	drift.ExplainByState(&result)
 	if result.Engine == "" {
 		result.Engine = string(c.firstChoice(s))
 	}
 	result.DurationMS = time.Since(started).Milliseconds()
 	return result
+}
+
+func (c *Checker) grade(result *drift.Stack) {
+	for i := range result.Findings {
+		drift.Grade(&result.Findings[i], c.options.Severity)
+	}
 }
 
 // pass checks a stack once, and keeps a mistake of ours from taking the run down.
@@ -172,7 +195,10 @@ func (c *Checker) look(ctx context.Context, s stack.Stack, last bool) (result dr
 		return failed(s, err), false
 	}
 	defer p.close()
-	defer func() { p.offerBaseline(ctx, result, again) }()
+	defer func() {
+		p.offerBaseline(ctx, result, again)
+		p.show(again)
+	}()
 	if c.engine(s) == Plan {
 		return p.onlyPlan(ctx, last)
 	}
@@ -182,6 +208,7 @@ func (c *Checker) look(ctx context.Context, s stack.Stack, last bool) (result dr
 			return p.result(), again
 		}
 	}
+	p.lookAtSchemas(p.loadedSchemas)
 	p.checkAll(ctx)
 	p.guardAbsence(ctx)
 	again = p.guardApply(ctx, last)
@@ -215,7 +242,7 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 	if err != nil {
 		return nil, err
 	}
-	raw, err := source.Read(ctx)
+	raw, held, err := readWithLock(ctx, source)
 	if err != nil {
 		if errors.Is(err, state.ErrNone) {
 			return nil, coded("no_state", "%v; if the stack was never applied there is nothing to check, else run terraform init or name the state with --state", err)
@@ -224,11 +251,17 @@ func (c *Checker) open(ctx context.Context, s stack.Stack) (*pass, error) {
 	}
 	decoded, err := state.Decode(raw)
 	if err != nil {
-		return nil, &codedError{"state_unreadable", fmt.Errorf("%s: %w", source, err), []drift.Integrity{{
-			Code: "state_unreadable", Severity: drift.SeverityError, Message: fmt.Sprintf("%s: %v", source, err),
-		}}}
+		return nil, &codedError{drift.FaultUnreadable, fmt.Errorf("%s: %w", source, err), []drift.Integrity{
+			drift.Unsound(drift.FaultUnreadable, "", "%s: %v", source, err),
+		}}
 	}
-	return c.newPass(s, source, raw, decoded, tree, lock)
+	p, err := c.newPass(s, source, raw, decoded, tree, lock)
+	if err != nil {
+		return nil, err
+	}
+	p.held = held
+	p.lookAtLock()
+	return p, nil
 }
 
 // unreadable is the error of a state that can't be read, or that was read and
@@ -238,9 +271,7 @@ func unreadable(err error) error {
 	if !is {
 		return wrapped("state_unreadable", err)
 	}
-	return &codedError{unsound.Code, err, []drift.Integrity{{
-		Code: unsound.Code, Severity: drift.SeverityError, Message: err.Error(),
-	}}}
+	return &codedError{unsound.Code, err, []drift.Integrity{drift.Unsound(unsound.Code, "", "%v", err)}}
 }
 
 func (c *Checker) source(s stack.Stack) (state.Source, error) {
@@ -292,12 +323,18 @@ func initialised(s stack.Stack, tree *config.Tree) error {
 // variables are the values that the stack's root variables are given, in the
 // order in which they count.
 func (c *Checker) variables(s stack.Stack, tree *config.Tree) ([]config.VarOption, error) {
-	options, err := config.EnvOptions(s.Env)
+	options, err := c.Options(s)
 	if err != nil {
 		return nil, err
 	}
-	options = append(append(options, filesOf(s)...), c.options.Variables...)
 	return options, tree.CheckOptions(options)
+}
+
+// Options are all that the root variables of a stack are given, in the order in
+// which it counts.
+func (c *Checker) Options(s stack.Stack) ([]config.VarOption, error) {
+	options, err := config.EnvOptions(s.Env)
+	return append(append(options, filesOf(s)...), c.options.Variables...), err
 }
 
 func (c *Checker) newPass(s stack.Stack, source state.Source, raw []byte, decoded *state.State, tree *config.Tree, lock provider.Lock) (*pass, error) {
@@ -388,11 +425,14 @@ func (p *pass) guardApply(ctx context.Context, last bool) (again bool) {
 		return false
 	}
 	p.reread(ctx)
-	lock, lockErr := p.source.Lock(ctx)
+	lock, lockErr := p.source.Lock(ctx) // before the state: an apply writes that, and then unlocks
 	raw, err := p.source.Read(ctx)
 	changed := !bytes.Equal(raw, p.raw)
 	switch {
 	case err != nil:
+		if unsound, is := errors.AsType[*state.UnsoundError](err); is {
+			p.out.Integrity = append(p.out.Integrity, drift.Unsound(unsound.Code, "", "%s", p.redact.clean(err.Error())))
+		}
 		p.doubtAll("state_unreadable", p.redact.clean(fmt.Sprintf(
 			"the state could not be read again, so an apply may be under way, and the findings are only possible: %v", err)))
 	case changed && !last:

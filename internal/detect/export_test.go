@@ -26,5 +26,7 @@ func JudgePlan(ctx context.Context, c *Checker, s stack.Stack, doc []byte) (drif
 	}
 	p.judgeAll(plan)
 	p.guardPlanAbsence(plan)
-	return p.result(), nil
+	result := p.result()
+	c.grade(&result)
+	return result, nil
 }

@@ -19,7 +19,7 @@ func (p *pass) finding(s *subject, kind drift.Kind) *drift.Finding {
 	return &drift.Finding{
 		ID: drift.FindingID(p.state.Lineage, addr, kind), Address: addr, Type: s.addr.Type,
 		Provider: s.inst.Provider.Provider, Kind: kind, Changes: []drift.Change{},
-		Certainty: drift.Certain, Status: drift.Open, Source: p.position(s.addr),
+		Certainty: drift.Certain, Status: drift.Open, Source: p.position(s.addr), Object: p.object(s.inst),
 		Revision: drift.Revision(revisionKey(p.state.Lineage, s.inst), kind, nil),
 	}
 }

@@ -31,7 +31,7 @@ func recordedFleet(t *testing.T) *lab.Fleet {
 	tools := lab.Need(t)
 	aFleet.once.Do(func() {
 		source := lab.SharedDeviceTokens("../../examples/device-tokens")
-		aFleet.fleet, aFleet.err = lab.RecordFleet(context.Background(), tools, source, filepath.Join(theBed.dir, "fleet"), nil)
+		aFleet.fleet, aFleet.err = lab.RecordFleet(context.Background(), tools, source, filepath.Join(theBed.Dir, "fleet"), nil)
 	})
 	if aFleet.err != nil {
 		t.Fatal(aFleet.err)

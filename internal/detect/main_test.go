@@ -5,6 +5,7 @@ import (
 	"os"
 	"testing"
 
+	"holdfast/internal/lab"
 	"holdfast/internal/provider/providertest"
 )
 
@@ -14,17 +15,12 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) int {
-	dir, err := os.MkdirTemp("", "holdfast-detect-")
+	bed, err := lab.NewBed("holdfast-detect-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	defer os.RemoveAll(dir)
-	theBed.dir = dir
-	defer func() {
-		for _, end := range theBed.ends {
-			end()
-		}
-	}()
+	theBed = bed
+	defer bed.Close()
 	return m.Run()
 }

@@ -29,6 +29,7 @@ type pass struct {
 	options []config.VarOption // what its root variables are given
 	source  state.Source
 	raw     []byte // the state file, as it was read
+	held    held   // the state's lock, as it was read beside it
 	state   *state.State
 	tree    *config.Tree
 	where   provider.Where
@@ -43,6 +44,9 @@ type pass struct {
 	holder         provider.Holder
 	settled        atomic.Bool // nothing more will be leased
 	schemaCache    sync.Map    // by provider source
+
+	placesOnce sync.Once
+	places     map[drift.ProviderConfig]place // see neighbours
 
 	mu      sync.Mutex
 	out     drift.Stack
@@ -97,12 +101,10 @@ func (p *pass) place() error {
 		}
 		p.index.add(addr, inst)
 	}
-	p.out.Integrity = p.state.Integrity(func(place string) bool {
-		addr, err := drift.ParseAddress(place)
-		return err != nil || p.tree.Declares(addr)
-	})
+	p.out.Integrity = p.state.Integrity(p.code())
 	p.out.State = drift.State{
 		Source: p.source.String(), Lineage: p.state.Lineage, Serial: p.state.Serial, TerraformVersion: p.state.TerraformVersion,
+		Instances: len(p.subjects) + p.out.Resources.Skipped,
 	}
 	return nil
 }

@@ -3,16 +3,15 @@ package detect
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
-
-	"github.com/hashicorp/hcl/v2/hclwrite"
-	"github.com/zclconf/go-cty/cty"
 
 	"holdfast/internal/drift"
 	"holdfast/internal/terraform"
@@ -41,6 +40,8 @@ func (p *pass) checkByPlan(ctx context.Context, last bool) (again bool, err erro
 		return false, err
 	}
 	p.out.Engine = string(Plan)
+	p.lookAtWriter(plan.TerraformVersion)
+	p.lookAtSchemas(p.loadedSchemas)
 	p.judgeAll(plan) //nolint:contextcheck // as above
 	p.guardPlanAbsence(plan)
 	return p.guardPlanApply(ctx, last), nil
@@ -77,7 +78,7 @@ func (p *pass) makePlan(ctx context.Context) (*terraform.Plan, error) {
 	if err := p.planable(); err != nil {
 		return nil, err
 	}
-	binary, err := terraform.Find(p.checker.options.Terraform, p.stack.Env, p.programs()...)
+	binary, err := p.binary()
 	if err != nil {
 		return nil, err
 	}
@@ -94,7 +95,7 @@ func (p *pass) makePlan(ctx context.Context) (*terraform.Plan, error) {
 	if p.stack.StateNamed {
 		o.State = p.stack.StatePath
 	}
-	if o.VarFiles, err = p.varFiles(dir); err != nil {
+	if o.VarFiles, err = p.tree.WriteVars(p.options, dir); err != nil {
 		return nil, fmt.Errorf("preparing the plan: %w", err)
 	}
 	cli := terraform.CLI{
@@ -147,17 +148,13 @@ func (p *pass) planable() error {
 	return nil
 }
 
-// programs are the names to look for, OpenTofu's first where the stack is one of
-// OpenTofu's.
-func (p *pass) programs() []string {
-	tofu := false
-	for source := range p.where.Lock {
-		tofu = tofu || strings.HasPrefix(source, "registry.opentofu.org/")
+// binary looks for the program that the stack is meant for, else for the other.
+func (p *pass) binary() (string, error) {
+	names := []string{"terraform", "tofu"}
+	if p.where.Lock.OpenTofu() || p.stack.Tofu {
+		slices.Reverse(names)
 	}
-	if found, _ := filepath.Glob(filepath.Join(p.stack.Dir, "*.tofu")); tofu || len(found) > 0 {
-		return []string{"tofu", "terraform"}
-	}
-	return []string{"terraform", "tofu"}
+	return terraform.Find(p.checker.options.Terraform, p.stack.Env, names...)
 }
 
 // planData makes a data folder like the stack's own: its modules by a link, the
@@ -204,33 +201,6 @@ func (p *pass) linkProvider(ctx context.Context, source, root string) error {
 	return os.Symlink(filepath.Dir(pkg.Binary), at)
 }
 
-// varFiles are the run's variables as files, in their order. The values of --var
-// go into files of our own, because anybody can read a program's arguments.
-func (p *pass) varFiles(dir string) ([]string, error) {
-	var files []string
-	for i, o := range p.options {
-		path := o.File
-		if o.File == "" {
-			path = filepath.Join(dir, fmt.Sprintf("%d.tfvars", i))
-			if err := os.WriteFile(path, p.assignment(o.Name, o.Value), 0o600); err != nil {
-				return nil, err
-			}
-		}
-		files = append(files, path)
-	}
-	return files, nil
-}
-
-// assignment is a line of a variables file. Whether the value of a --var is a
-// plain string or an expression is the variable's type to say.
-func (p *pass) assignment(name, value string) []byte {
-	v := p.tree.Root.Variables[name]
-	if v == nil || v.Literal {
-		value = string(hclwrite.TokensForValue(cty.StringVal(value)).Bytes())
-	}
-	return []byte(name + " = (\n" + value + "\n)\n")
-}
-
 // guardPlanApply reads the state and its lock again: what a plan calls drift
 // may be an apply under way.
 func (p *pass) guardPlanApply(ctx context.Context, last bool) (again bool) {
@@ -266,4 +236,19 @@ func (p *pass) sameByPlan(pc drift.ProviderConfig, plan *terraform.Plan) bool {
 		account, location = account || id.account, location || id.location
 	}
 	return account && location
+}
+
+// stringIn is a string attribute of a JSON object; "" where there is none.
+func stringIn(object []byte, name string) string {
+	var members map[string]json.RawMessage
+	if json.Unmarshal(object, &members) != nil {
+		return ""
+	}
+	return text(members[name])
+}
+
+func text(raw json.RawMessage) string {
+	var s string
+	_ = json.Unmarshal(raw, &s)
+	return s
 }

@@ -17,6 +17,7 @@ import (
 	"holdfast/internal/detect"
 	"holdfast/internal/drift"
 	"holdfast/internal/lab"
+	"holdfast/internal/lab/cases"
 	"holdfast/internal/provider"
 	"holdfast/internal/provider/providertest"
 	"holdfast/internal/stack"
@@ -96,9 +97,9 @@ func sameVerdicts(t *testing.T, direct, plan drift.Stack) {
 func TestPlanEngineOnTheExample(t *testing.T) {
 	t.Parallel()
 	s := applied(t, "device-tokens").fork(t)
-	do(t, s, call("lambda", "update_function_configuration", params{"FunctionName": "${aws_lambda_function.device_token.function_name}", "MemorySize": 512}))
+	do(t, s, cases.Call("lambda", "update_function_configuration", cases.Params{"FunctionName": "${aws_lambda_function.device_token.function_name}", "MemorySize": 512}))
 	do(t, s, keepLogsForAYear)
-	do(t, s, call("cloudwatch", "delete_alarms", params{"AlarmNames": []any{"${aws_cloudwatch_metric_alarm.lambda_errors.alarm_name}"}}))
+	do(t, s, cases.Call("cloudwatch", "delete_alarms", cases.Params{"AlarmNames": []any{"${aws_cloudwatch_metric_alarm.lambda_errors.alarm_name}"}}))
 	direct := s.check(t, detect.Options{})
 	planning <- struct{}{}
 	defer func() { <-planning }()

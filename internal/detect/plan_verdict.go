@@ -3,7 +3,6 @@ package detect
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/zclconf/go-cty/cty"
 
@@ -79,7 +78,7 @@ func (p *pass) judgeOne(s *subject, e inPlan, configured map[string]map[string]b
 	if addr, err := drift.ParseAddress(e.address()); err == nil {
 		s.addr = addr
 	}
-	j := &judgement{pass: p, subject: s, inPlan: e, configured: configured[configAddress(s.addr)]}
+	j := &judgement{pass: p, subject: s, inPlan: e, configured: configured[s.addr.Declaration()]}
 	out, err := j.bounded()
 	if err != nil {
 		p.fail(s.addr, codeOf(err), err)
@@ -205,7 +204,7 @@ func (j *judgement) decode() error {
 			return cty.NilVal
 		}
 		var v cty.Value
-		v, err = planValue(j.schema.Block, raw, unknown)
+		v, err = terraform.Value(j.schema.Block, raw, unknown)
 		return v
 	}
 	if j.change != nil {
@@ -266,7 +265,7 @@ func (j *judgement) follows(path cty.Path) bool {
 		return false
 	}
 	said, is := drift.ValueAt(j.source(), path), drift.ValueAt(j.live, path)
-	return verdict.Says(said, is) || sameDocument(said, is)
+	return verdict.Says(said, is) || terraform.SameDocument(said, is)
 }
 
 // describe fills in a finding, as the direct engine does.
@@ -277,7 +276,7 @@ func (j *judgement) describe(f *drift.Finding, drifted []cty.Path) error {
 			continue
 		}
 		for _, mask := range []any{entry.Change.BeforeSensitive, entry.Change.AfterSensitive} {
-			for _, path := range masked(mask, j.schema.Block.ImpliedType(), nil) {
+			for _, path := range terraform.Masked(mask, j.schema.Block.ImpliedType(), nil) {
 				r.marks = append(r.marks, cty.PathValueMarks{Path: path, Marks: cty.NewValueMarks(config.Sensitive)})
 			}
 		}
@@ -292,7 +291,7 @@ func (j *judgement) replacing() []cty.Path {
 		return nil
 	}
 	for _, steps := range j.change.Change.ReplacePaths {
-		paths = append(paths, planPath(steps, j.schema.Block.ImpliedType()))
+		paths = append(paths, terraform.Path(steps, j.schema.Block.ImpliedType()))
 	}
 	return paths
 }
@@ -326,13 +325,4 @@ func (j *judgement) pending(drifted, wanted []cty.Path) []drift.Pending {
 		return nil
 	}
 	return []drift.Pending{pending}
-}
-
-// configAddress is an address without keys: its place in the source.
-func configAddress(addr drift.Address) string {
-	var b strings.Builder
-	for _, step := range addr.Module {
-		b.WriteString("module." + step.Name + ".")
-	}
-	return b.String() + addr.Resource()
 }

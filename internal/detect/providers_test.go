@@ -411,7 +411,11 @@ func TestProviderThatFails(t *testing.T) {
 			eachProtocol(t, func(t *testing.T, source string) {
 				b := twoSimple(t, source)
 				b.BehaveAt(t, "test_simple", "bad", "ReadResource", behaviour)
-				result := b.check(t, detect.Options{ResourceTimeout: 3 * time.Second})
+				o := detect.Options{}
+				if behaviour == "hang" {
+					o.ResourceTimeout = 15 * time.Second // enough for the other one on a busy machine
+				}
+				result := b.check(t, o)
 				if len(result.Errors) != 1 || result.Errors[0].Address != "test_simple.bad" || !strings.Contains(strings.ToLower(result.Errors[0].Message), strings.ToLower(says)) {
 					t.Errorf("errors: %+v", result.Errors)
 				}
@@ -454,7 +458,7 @@ func TestProviderThatDies(t *testing.T) {
 				if result.Status == drift.StatusClean || result.Resources.Clean+result.Resources.Errored != 2 {
 					t.Errorf("status %s, counts %+v", result.Status, result.Resources)
 				}
-				b.AwaitGone(t, 5*time.Second)
+				b.AwaitGone(t, time.Minute)
 			})
 		})
 	}

@@ -163,19 +163,27 @@ func (r *redactor) collect() {
 	}
 }
 
+// knownBlock is the schema of an object of the state, nil where it is not at hand.
+func (p *pass) knownBlock(inst state.Instance) *schema.Block {
+	cached, ok := p.schemaCache.Load(inst.Provider.Provider)
+	if !ok || cached.(*knownSchemas).err != nil {
+		return nil
+	}
+	get := cached.(*knownSchemas).Resource
+	if inst.Address.Mode == drift.Data {
+		get = cached.(*knownSchemas).Data
+	}
+	sch, err := get(inst.Address.Type)
+	if err != nil || sch == nil {
+		return nil
+	}
+	return sch.Block
+}
+
 // collectInstance gathers those of an object of the state, by the schema if that
 // is at hand already: no provider is started to write a message.
 func (r *redactor) collectInstance(inst state.Instance) {
-	var block *schema.Block
-	if cached, ok := r.pass.schemaCache.Load(inst.Provider.Provider); ok && cached.(*knownSchemas).err == nil {
-		get := cached.(*knownSchemas).Resource
-		if inst.Address.Mode == drift.Data {
-			get = cached.(*knownSchemas).Data
-		}
-		if sch, err := get(inst.Address.Type); err == nil && sch != nil {
-			block = sch.Block
-		}
-	}
+	block := r.pass.knownBlock(inst)
 	for key, value := range inst.Flat {
 		if block != nil && block.SensitiveAt(flatPath(key)) {
 			r.addOfStack(value)

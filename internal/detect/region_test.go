@@ -8,6 +8,7 @@ import (
 	"holdfast/internal/config"
 	"holdfast/internal/detect"
 	"holdfast/internal/drift"
+	"holdfast/internal/lab/cases"
 	"holdfast/internal/stack"
 )
 
@@ -61,7 +62,7 @@ func TestWrongRegionForOne(t *testing.T) {
 func TestDeletedInTheRightRegion(t *testing.T) {
 	t.Parallel()
 	s := applied(t, "device-tokens").fork(t)
-	do(t, s, call("dynamodb", "delete_table", params{"TableName": "${aws_dynamodb_table.device_tokens.name}"}))
+	do(t, s, cases.Call("dynamodb", "delete_table", cases.Params{"TableName": "${aws_dynamodb_table.device_tokens.name}"}))
 	result := s.check(t, detect.Options{Selection: drift.Selection{
 		Targets: []string{"aws_dynamodb_table.device_tokens", "aws_iam_role.device_token"},
 	}})

@@ -169,7 +169,7 @@ func TestStackTimeout(t *testing.T) {
 	t.Parallel()
 	b := twoSimple(t, providertest.Five)
 	b.Behave(t, "ReadResource", "hang")
-	result := b.checkStack(t, detect.Options{}, func(s *stack.Stack) { s.Timeout = 3 * time.Second })
+	result := b.checkStack(t, detect.Options{}, func(s *stack.Stack) { s.Timeout = 10 * time.Second })
 	if result.Status != drift.StatusError || len(result.Errors) != 2 || result.Errors[0].Code != "timeout" {
 		t.Errorf("status %s, errors %+v", result.Status, result.Errors)
 	}

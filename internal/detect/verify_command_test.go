@@ -13,6 +13,7 @@ import (
 
 	"holdfast/internal/drift"
 	"holdfast/internal/lab"
+	"holdfast/internal/lab/cases"
 	"holdfast/internal/state"
 )
 
@@ -31,7 +32,7 @@ func TestVerifyCommand(t *testing.T) {
 			if n := countTypes(t, base); n < types {
 				t.Fatalf("the stack has %d resource types, too few to say something: %d are wanted", n, types)
 			}
-			for what, changes := range map[string]batch{"as applied": nil, "changed": largestBatch(name)} {
+			for what, changes := range map[string]cases.Batch{"as applied": nil, "changed": largestBatch(name)} {
 				t.Run(what, func(t *testing.T) {
 					t.Parallel()
 					base.changed(t, changes...).verify(t, program, len(handOf(changes...)))
@@ -75,7 +76,7 @@ func (s *appliedStack) runVerify(t *testing.T, program string) drift.Verificatio
 	planning <- struct{}{}
 	defer func() { <-planning }()
 	cmd := exec.CommandContext(t.Context(), program, "verify", "--format", "json", s.Dir)
-	cmd.Env = append(s.Env(), "HOLDFAST_TERRAFORM="+theBed.tools.Terraform, "HOLDFAST_CACHE_DIR="+filepath.Join(theBed.dir, "cache"))
+	cmd.Env = append(s.Env(), "HOLDFAST_TERRAFORM="+lab.Need(t).Terraform, "HOLDFAST_CACHE_DIR="+theBed.Cache())
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -127,10 +128,10 @@ func countTypes(t *testing.T, s *appliedStack) int {
 }
 
 // largestBatch is the most changes to a stack that TestAgreement makes at once.
-func largestBatch(name string) batch {
-	var largest batch
-	for _, b := range batches(cases, false) {
-		if b[0].stack == name && b[0].beyondPlan == "" && len(b) > len(largest) {
+func largestBatch(name string) cases.Batch {
+	var largest cases.Batch
+	for _, b := range cases.Batches(cases.All, false) {
+		if b[0].Stack == name && b[0].BeyondPlan == "" && len(b) > len(largest) {
 			largest = b
 		}
 	}

@@ -322,3 +322,12 @@ func (k Key) Value() cty.Value {
 	}
 	return cty.NullVal(cty.DynamicPseudoType)
 }
+
+// Declaration is the address without keys: the resource's place in the source.
+func (a Address) Declaration() string {
+	keyless := make(ModuleAddress, len(a.Module))
+	for i, step := range a.Module {
+		keyless[i] = ModuleStep{Name: step.Name}
+	}
+	return (Address{Module: keyless, Mode: a.Mode, Type: a.Type, Name: a.Name}).String()
+}

@@ -1,6 +1,10 @@
 package drift
 
-import "time"
+import (
+	"cmp"
+	"strings"
+	"time"
+)
 
 // CauseClass says what kind of thing made a finding; docs/attribution.md has the
 // rules.
@@ -17,6 +21,9 @@ const (
 	CauseUnknown    CauseClass = "unknown"
 )
 
+// CauseClasses are all classes of causes.
+var CauseClasses = []CauseClass{CauseConsole, CauseCLI, CauseAutomation, CauseCode, CauseService, CauseState, CauseUnknown}
+
 // Confidence in a cause.
 type Confidence string
 
@@ -29,6 +36,9 @@ const (
 	PossibleCause Confidence = "possible"
 )
 
+// NotAsked is the rule of a cause that nobody was asked for.
+const NotAsked = "not_asked"
+
 // Cause is who or what made a finding. Without an event that explains it, the
 // class is unknown and the event's fields are empty.
 type Cause struct {
@@ -38,6 +48,12 @@ type Cause struct {
 	Confidence Confidence `json:"confidence,omitempty"`
 	Rule       string     `json:"rule,omitempty"` // the rule that gave the confidence, as docs/attribution.md calls it
 	CauseEvent
+	// Since is when the object was last known to be as it should; events from
+	// before were not looked at. It is zero where nothing is known.
+	Since time.Time `json:"since,omitzero"`
+	// Until is when the events were asked for; later ones were not looked at. It is
+	// zero where nobody was asked.
+	Until time.Time `json:"until,omitzero"`
 	// Unexplained are the changed paths that no event explains, where some are.
 	Unexplained []string `json:"unexplained,omitempty"`
 	// Gaps are what could not be read of the evidence: there may be more to it.
@@ -67,6 +83,39 @@ type CauseEvent struct {
 	UserAgent      string    `json:"user_agent,omitempty"` // set by the caller: evidence, no proof
 	Paths          []string  `json:"paths,omitempty"`      // changed paths that it explains
 	Note           string    `json:"note,omitempty"`       // why a candidate does not explain the finding
+}
+
+// Known reports whether an event, or a fault of the state, explains the finding.
+func (c *Cause) Known() bool {
+	return c != nil && (c.Class != CauseUnknown || c.Event != "")
+}
+
+// By is who did it, and how, in short: user alice, console. It is empty where
+// nobody is named.
+func (e CauseEvent) By() string {
+	by := cmp.Or(e.Automation, e.Actor)
+	if by != "" && e.How != "" && !strings.HasSuffix(by, e.How) {
+		by += ", " + e.How
+	}
+	return by
+}
+
+// RuleMeaning says what the event does by the rule that gave the confidence. It
+// is empty for a rule that is not of docs/attribution.md.
+func (c *Cause) RuleMeaning() string {
+	switch c.Rule {
+	case "value":
+		return "the event sets the attribute to what is live"
+	case "deleted":
+		return "the event deletes the object"
+	case "named":
+		return "the event sets the attribute; its value is withheld, sensitive or of another form"
+	case "action":
+		return "the event tells the attribute by its name"
+	case "parent":
+		return "the event deletes what the object belongs to"
+	}
+	return ""
 }
 
 // Automation is a program that is known to change infrastructure, so that people

@@ -64,7 +64,8 @@ type Episode struct {
 	Life      Life      `json:"life"`
 	FirstSeen time.Time `json:"first_seen"`
 	LastSeen  time.Time `json:"last_seen"`
-	FirstRun  string    `json:"first_run"` // ids of runs
+	Revised   time.Time `json:"revised,omitzero"` // when it was first seen with these changes; zero for not known
+	FirstRun  string    `json:"first_run"`        // ids of runs
 	LastRun   string    `json:"last_run"`
 	Seen      int       `json:"seen"` // in how many runs
 	// The rest says how it ended; all of it is empty while the drift is there.
@@ -98,7 +99,11 @@ const (
 	EventUnwaived  EventKind = "unwaived"  // its waiver has ended
 	EventAccepted  EventKind = "accepted"  // see LifeAccepted
 	EventReverted  EventKind = "reverted"  // see LifeReverted
+	EventProposed  EventKind = "proposed"  // an accept was committed on a branch
 	EventAttempted EventKind = "attempted" // a revert or accept that was refused or failed
+	EventRequested EventKind = "requested" // somebody has asked a server for a revert or an accept
+	EventApproved  EventKind = "approved"  // a second person has approved of that
+	EventRejected  EventKind = "rejected"  // somebody has decided against it
 )
 
 // Event is one line of the history. Nothing changes it once it is there.
@@ -187,6 +192,13 @@ func (e Episode) Resolution() string {
 	}[e.Life]
 	if e.Number > 1 && !e.Life.Over() {
 		text += ", again"
+	}
+	switch w := e.Finding.Waiver; {
+	case w == nil:
+	case e.Life == LifeWaived:
+		text += " by " + w.ID + " until " + w.Until + ": " + w.Reason
+	case e.Life == LifeOpen && w.State == WaiverEnded:
+		text += ", waiver " + w.ID + " ended on " + w.Until + ": " + w.Reason
 	}
 	if !e.Ended.IsZero() {
 		text += " " + e.Ended.Format(time.DateOnly)

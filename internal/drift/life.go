@@ -2,6 +2,8 @@ package drift
 
 import (
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 )
@@ -41,7 +43,8 @@ func (l Look) Follow(known []Episode) []Turn {
 	}
 	var turns []Turn
 	add := func(before Episode, turn Turn) {
-		if len(turn.Events) > 0 || turn.Episode.LastRun != before.LastRun || !turn.Episode.LastSeen.Equal(before.LastSeen) {
+		seen := turn.Episode.LastRun != before.LastRun || !turn.Episode.LastSeen.Equal(before.LastSeen)
+		if len(turn.Events) > 0 || seen || !reflect.DeepEqual(turn.Episode.Finding.Cause, before.Finding.Cause) {
 			turn.Delta = opens(turn.Episode) - opens(before)
 			turns = append(turns, turn)
 		}
@@ -72,7 +75,19 @@ func opens(e Episode) int {
 // WholeLook reports whether a look at the stack says something of every resource
 // instance that it has.
 func (s Stack) WholeLook() bool {
-	return s.Status != StatusError && len(s.Errors) == 0 && s.Resources.Skipped == 0
+	return s.Status != StatusError && len(s.Errors) == 0 && s.Resources.Skipped == 0 && !s.OtherState()
+}
+
+// OtherState reports whether the state is not the one that was applied last, so
+// that it says nothing of what is in that one.
+func (s Stack) OtherState() bool {
+	return slices.ContainsFunc(s.Integrity, func(f Integrity) bool {
+		switch f.Code {
+		case FaultUnreadable, FaultDigest, FaultLineage, FaultSerial, FaultEmptied:
+			return true
+		}
+		return false
+	})
 }
 
 // late reports whether the history knows more of a finding than the look does.
@@ -117,6 +132,7 @@ func (l Look) seen(before Episode, f Finding) Turn {
 	if e.LastRun != l.Run {
 		e.Seen++
 	}
+	e.Revised = l.revised(before, f)
 	e.Stack, e.LastSeen, e.LastRun, e.Finding = l.Stack.Ref(), l.At, l.Run, f
 	switch {
 	case began && e.Number > 1:
@@ -141,6 +157,14 @@ func (l Look) seen(before Episode, f Finding) Turn {
 	return t
 }
 
+// revised is since when a finding has been as it is.
+func (l Look) revised(before Episode, f Finding) time.Time {
+	if before.Number == 0 || before.Life.Over() || before.Finding.Revision != f.Revision {
+		return l.At
+	}
+	return before.Revised
+}
+
 // end is the turn of a finding that doesn't count any more, or isn't there.
 func (l Look) end(e Episode, why string) Turn {
 	e.Life, e.Ended, e.Reason, e.Stack = LifeResolved, l.At, why, l.Stack.Ref()
@@ -159,7 +183,7 @@ func (l Look) event(e Episode, kind EventKind, detail string) Event {
 // gone reports whether the look proves that an address has no finding, if it
 // shows none.
 func (l Look) gone(address string) bool {
-	if l.Stack.Status == StatusError || l.Covers != nil && !l.Covers(address) {
+	if l.Stack.Status == StatusError || l.Stack.OtherState() || l.Covers != nil && !l.Covers(address) {
 		return false
 	}
 	for _, e := range l.Stack.Errors {

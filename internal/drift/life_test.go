@@ -88,6 +88,11 @@ func TestFollow(t *testing.T) {
 	errorAt := func(address string) drift.Stack {
 		return drift.Stack{Errors: []drift.Error{{Address: address, Code: "failed"}}}
 	}
+	unsound := func(code string) drift.Stack {
+		st := with()
+		st.Integrity = []drift.Integrity{drift.Unsound(code, "", "")}
+		return st
+	}
 	late := lookAt(1, with(seenAs()))
 	late.Whole = monday.AddDate(0, 0, 2)
 	for _, c := range []struct {
@@ -107,6 +112,8 @@ func TestFollow(t *testing.T) {
 
 		{"no evidence: the stack failed", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, failed)}, []drift.Life{"open"}, []drift.EventKind{"found"}, ""},
 		{"no evidence: an error of the stack", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, errorAt(""))}, []drift.Life{"open"}, []drift.EventKind{"found"}, ""},
+		{"no evidence: another state", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, unsound(drift.FaultEmptied))}, []drift.Life{"open"}, []drift.EventKind{"found"}, ""},
+		{"another fault of the state", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, unsound(drift.FaultTwoStacks))}, []drift.Life{"resolved"}, []drift.EventKind{"found", "resolved"}, ""},
 		{"no evidence: an error of the resource", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, errorAt("aws_x.y[0]"))}, []drift.Life{"open"}, []drift.EventKind{"found"}, ""},
 		{"no evidence: an error of all its instances", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, errorAt("aws_x.y"))}, []drift.Life{"open"}, []drift.EventKind{"found"}, ""},
 		{"an error of another", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, errorAt("aws_x.y[1]"))}, []drift.Life{"resolved"}, []drift.EventKind{"found", "resolved"}, ""},
@@ -171,6 +178,48 @@ func TestFollowCounts(t *testing.T) {
 	}
 	if w := events[len(events)-1]; w.Kind != drift.EventWaived || w.Reason != "move" || w.Ticket != "T-1" || w.Actor != "kim" || w.Detail != "modified: size" {
 		t.Errorf("%+v", w)
+	}
+}
+
+// TestWholeLook: a look says something of all resources only if none was left out
+// and the state is the right one.
+func TestWholeLook(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name  string
+		stack drift.Stack
+		want  bool
+	}{
+		{"clean", drift.Stack{Status: drift.StatusClean}, true},
+		{"failed", drift.Stack{Status: drift.StatusError}, false},
+		{"a part", drift.Stack{Resources: drift.Counts{Skipped: 1}}, false},
+		{"an error", drift.Stack{Errors: []drift.Error{{}}}, false},
+		{"an older state", drift.Stack{Integrity: []drift.Integrity{{Code: drift.FaultSerial}}}, false},
+		{"a tainted object", drift.Stack{Integrity: []drift.Integrity{{Code: drift.FaultTainted}}}, true},
+	} {
+		if got := c.stack.WholeLook(); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
+		}
+	}
+}
+
+// TestRevised: since when a finding has been as it is, in each of its episodes.
+func TestRevised(t *testing.T) {
+	t.Parallel()
+	day := func(n int) time.Time { return monday.AddDate(0, 0, n) }
+	for _, c := range []struct {
+		name  string
+		looks []drift.Look
+		want  time.Time
+	}{
+		{"from the start", []drift.Look{lookAt(0, with(seenAs())), lookAt(2, with(seenAs()))}, day(0)},
+		{"changed", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, with(seenAs(revised))), lookAt(2, with(seenAs(revised)))}, day(1)},
+		{"back as it was", []drift.Look{lookAt(0, with(seenAs())), lookAt(1, with()), lookAt(2, with(seenAs()))}, day(2)},
+	} {
+		episodes, _, _ := follow(c.looks...)
+		if got := episodes[len(episodes)-1].Revised; !got.Equal(c.want) {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
+		}
 	}
 }
 
@@ -282,4 +331,23 @@ func goneAfter(e drift.Episode, looks []drift.Look) bool {
 
 func firstOf(looks []drift.Look, run string) int {
 	return slices.IndexFunc(looks, func(l drift.Look) bool { return l.Run == run })
+}
+
+// A result that is saved twice, the second time with a cause, is one look with
+// that cause.
+func TestFollowCause(t *testing.T) {
+	t.Parallel()
+	look := drift.Look{Run: "r", At: monday, Stack: drift.Stack{Findings: []drift.Finding{seenAs()}}}
+	first := look.Follow(nil)
+	if len(first) != 1 {
+		t.Fatalf("%+v", first)
+	}
+	if again := look.Follow([]drift.Episode{first[0].Episode}); len(again) > 0 {
+		t.Errorf("the same look a second time: %+v", again)
+	}
+	look.Stack.Findings = []drift.Finding{seenAs(func(f *drift.Finding) { f.Cause = &drift.Cause{Class: drift.CauseState} })}
+	again := look.Follow([]drift.Episode{first[0].Episode})
+	if len(again) != 1 || len(again[0].Events) > 0 || again[0].Delta != 0 || again[0].Episode.Seen != 1 || again[0].Episode.Finding.Cause == nil {
+		t.Errorf("with a cause: %+v", again)
+	}
 }

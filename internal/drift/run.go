@@ -17,7 +17,7 @@ type Status string
 // The four outcomes of a stack.
 const (
 	StatusClean      Status = "clean"
-	StatusDrifted    Status = "drifted"    // at least one open finding
+	StatusDrifted    Status = "drifted"    // at least one open finding, which no fault of the state explains
 	StatusIncomplete Status = "incomplete" // no drift found, but something was not checked for certain
 	StatusError      Status = "error"      // it could not be checked at all
 )
@@ -118,6 +118,7 @@ type State struct {
 	Lineage          string `json:"lineage"`
 	Serial           uint64 `json:"serial"`
 	TerraformVersion string `json:"terraform_version"`
+	Instances        int    `json:"instances,omitempty"` // managed resource instances in it
 }
 
 // Finding is one drifted resource instance.
@@ -128,7 +129,8 @@ type Finding struct {
 	Type      string         `json:"type"`
 	Provider  string         `json:"provider"`
 	Kind      Kind           `json:"kind"`
-	Source    *Position      `json:"source,omitempty"` // nil where the source has no such resource, or is not at hand
+	Severity  Severity       `json:"severity,omitempty"` // Grade gives it; empty in what older versions have saved
+	Source    *Position      `json:"source,omitempty"`   // nil where the source has no such resource, or is not at hand
 	Changes   []Change       `json:"changes"`
 	Certainty Certainty      `json:"certainty"`
 	Doubt     string         `json:"doubt,omitempty"` // why it is only possible
@@ -137,6 +139,23 @@ type Finding struct {
 	Status    FindingStatus  `json:"status"`
 	// IgnoreReason is that of the rule by which the finding is ignored.
 	IgnoreReason string `json:"ignore_reason,omitempty"`
+	// Object is what else its object is called, for whoever looks for it in a
+	// cloud's audit log. It is in no output.
+	Object Object `json:"-"`
+}
+
+// Object is what a cloud calls the object of a resource instance.
+type Object struct {
+	Identifiers []Identifier
+	Region      string // "": not known
+	Account     string // likewise
+}
+
+// Identifier is an attribute of an object that names it, or what it belongs to.
+// It is never a sensitive one.
+type Identifier struct {
+	Name  string // function_name
+	Value string
 }
 
 // Position is a place in the source: that of the resource's block, or, where
@@ -145,6 +164,12 @@ type Finding struct {
 type Position struct {
 	File string `json:"file"` // as the stack's path is: relative to the same folder; slashes
 	Line int    `json:"line"` // from 1
+}
+
+// drifts reports whether the finding is drift of the infrastructure for certain:
+// it counts, and no fault of the state explains it.
+func (f Finding) drifts() bool {
+	return f.Counts() && f.Certainty != Possible && (f.Cause == nil || f.Cause.Class != CauseState)
 }
 
 // Counts reports whether the finding counts: unless it is waived or ignored, it
@@ -174,10 +199,18 @@ type Pending struct {
 	Paths   []string `json:"paths"`
 }
 
-// Severity of an integrity fault.
+// Severity says how much something matters: a fault of the state, or a finding.
 type Severity string
 
-// An integrity fault of severity error makes the exit code 1.
+// The severities of findings, worst first; docs/alerts.md has the rules. No exit
+// code depends on them.
+const (
+	SeverityHigh   Severity = "high"
+	SeverityMedium Severity = "medium"
+	SeverityLow    Severity = "low"
+)
+
+// The severities of integrity faults. One of severity error makes the exit code 1.
 const (
 	SeverityError   Severity = "error"
 	SeverityWarning Severity = "warning"
@@ -190,6 +223,7 @@ type Integrity struct {
 	Severity Severity `json:"severity"`
 	Message  string   `json:"message"`
 	Address  string   `json:"address"`
+	Related  string   `json:"related,omitempty"` // the other address, where the fault is about two
 }
 
 // Error is something that was not checked, and why. Address is empty when it
@@ -209,7 +243,7 @@ func (s *Stack) Settle(fatal bool) {
 	for _, f := range s.Findings {
 		switch {
 		case !f.Counts():
-		case f.Certainty == Possible:
+		case !f.drifts():
 			doubtful++
 		default:
 			certain++

@@ -18,6 +18,7 @@ channel steers the whole tree.
     fork   copies node: os.fork, then a server of its own on a free port
     close  ends "child" of node, and with it all forks of that child
     call   one boto3 call to "endpoint"; always carried out by the root
+    dump   all that node's moto holds, as paths with their values
 
 Nothing here outlives its parent: end of input ends a process at once, every
 child reads from a pipe that only its parent can write, and on Linux the kernel
@@ -28,7 +29,9 @@ import base64
 import contextlib
 import ctypes
 import datetime
+import heapq
 import io
+import itertools
 import json
 import os
 import queue
@@ -45,6 +48,7 @@ from concurrent.futures import ThreadPoolExecutor
 import boto3
 import botocore.config
 import botocore.exceptions
+import moto.backends
 from moto.moto_server.werkzeug_app import (
     DomainDispatcherApplication,
     create_backend_app,
@@ -52,7 +56,7 @@ from moto.moto_server.werkzeug_app import (
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 # How long a fork waits for what is in flight, and a close for the child's end.
-PATIENCE = 30.0
+PATIENCE = 120.0
 
 
 class Gate:
@@ -275,6 +279,9 @@ class Node:
             return child.ask({**command, "node": command["node"][1:]})
         if command["op"] == "fork":
             return self.fork()
+        if command["op"] == "dump":
+            with self.app.gate.closed("a request"):
+                return dump()
         if command["op"] == "close":
             self.child(command["child"]).end()
             del self.children[command["child"]]
@@ -402,6 +409,50 @@ class Caller:
                     service, region_name=region, endpoint_url=endpoint, config=self.config,
                     aws_access_key_id=access, aws_secret_access_key="test")
             return self.clients[key]
+
+
+def dump():
+    """All that moto holds: where each plain value is, and what it is. What several
+    things refer to is told where it is fewest steps from its service, and rather in
+    a collection of its own than as an attribute of another thing, which may go."""
+    found, seen, todo = {}, set(), []
+    born = itertools.count()
+
+    def meet(steps, path, value):
+        if value is None or isinstance(value, (bool, int, float, str, bytes)):
+            found[path] = repr(value)
+        elif isinstance(value, (datetime.datetime, datetime.date)):
+            found[path] = value.isoformat()
+        elif id(value) not in seen:
+            heapq.heappush(todo, (steps, next(born), path, value))
+
+    for service in sorted(moto.backends.list_of_moto_modules()):
+        backends = getattr(sys.modules.get(f"moto.{service}.models"), f"{service}_backends", None)
+        if backends is None:
+            continue  # nobody has used it
+        for account, regions in sorted(backends.items()):
+            for region, backend in sorted(regions.items()):
+                meet(0, f"{service}/{account}/{region}", backend)
+    while todo:
+        steps, _, path, value = heapq.heappop(todo)
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, dict):
+            for key, item in list(value.items()):
+                meet(steps + 1, f"{path}/{key}", item)
+        elif isinstance(value, (list, tuple, set, frozenset)):
+            items = sorted(value, key=repr) if isinstance(value, (set, frozenset)) else value
+            for number, item in enumerate(items):
+                meet(steps + 1, f"{path}/{number}", item)
+        elif of_moto(value):
+            for name, item in sorted(vars(value).items()):
+                meet(steps + (3 if steps and of_moto(item) else 1), f"{path}.{name}", item)
+    return found
+
+
+def of_moto(value):
+    return type(value).__module__.startswith("moto.") and hasattr(value, "__dict__")
 
 
 def arguments(value):

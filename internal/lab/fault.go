@@ -10,10 +10,11 @@ import (
 
 // Fault is what a proxy does to a request instead of only passing it on.
 type Fault struct {
-	Delay time.Duration // wait first; then pass on, if nothing else is set
-	Cut   bool          // close the connection without an answer
-	Kind  FaultKind     // answer with this error
-	Times int           // how many requests it happens to; 0: all
+	Delay time.Duration   // wait first; then pass on, if nothing else is set
+	Until <-chan struct{} // wait until it is closed, too
+	Cut   bool            // close the connection without an answer
+	Kind  FaultKind       // answer with this error
+	Times int             // how many requests it happens to; 0: all
 }
 
 // FaultKind is an error of AWS; its code and status depend on the service.

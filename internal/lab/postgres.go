@@ -26,7 +26,7 @@ import (
 type Postgres struct {
 	bin, dir string
 	cmd      *exec.Cmd
-	hold     io.Closer // the server lives as long as this is open
+	hold     io.WriteCloser // the server lives as long as this is open
 	as       *syscall.SysProcAttr
 
 	closing sync.Once
@@ -36,9 +36,13 @@ type Postgres struct {
 }
 
 // server keeps a server until its standard input ends, which it does with the
-// process that started it, however that ends.
-const server = `"$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off >"$2/log" 2>&1 &
-cat >/dev/null
+// process that started it, however that ends. Each line of the input stops it, or
+// starts it again.
+const server = `run() { "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= -c fsync=off >>"$2/log" 2>&1 & }
+run "$1" "$2"
+while read -r word; do
+	if [ "$word" = stop ]; then kill -INT $!; wait $!; else run "$1" "$2"; fi
+done
 kill -INT $!
 wait $!
 rm -rf "$2"`
@@ -151,9 +155,9 @@ func (p *Postgres) command(ctx context.Context, path string, args ...string) *ex
 	return cmd
 }
 
-// ready waits until the server answers, for a minute.
+// ready waits until the server answers, for three minutes.
 func (p *Postgres) ready(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
 	ticker := time.NewTicker(20 * time.Millisecond)
 	defer ticker.Stop()
@@ -184,9 +188,30 @@ func (p *Postgres) Database(ctx context.Context) (string, error) {
 }
 
 // URL is that of a database of the server. The server asks for no password, and
-// takes any.
+// takes any; on a busy machine it may take long to answer.
 func (p *Postgres) URL(database string) string {
-	return "postgres:///" + database + "?user=holdfast&host=" + url.QueryEscape(p.dir)
+	return "postgres:///" + database + "?user=holdfast&host=" + url.QueryEscape(p.dir) + "&connect_timeout=120"
+}
+
+// Stop stops the server, with all connections cut off, until Restart.
+func (p *Postgres) Stop(ctx context.Context) error {
+	if _, err := io.WriteString(p.hold, "stop\n"); err != nil {
+		return err
+	}
+	for p.command(ctx, filepath.Join(p.bin, "pg_isready"), "-h", p.dir, "-U", "holdfast", "-q").Run() == nil {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return ctx.Err()
+}
+
+// Restart starts the server again, with all that it had.
+func (p *Postgres) Restart(ctx context.Context) error {
+	if _, err := io.WriteString(p.hold, "start\n"); err != nil {
+		return err
+	}
+	return p.ready(ctx)
 }
 
 // Dial connects to the server's socket, for a test that stands between.
@@ -206,4 +231,36 @@ func (p *Postgres) Close() error {
 		p.closed = os.RemoveAll(p.dir)
 	})
 	return p.closed
+}
+
+// Databases are those of the tests of one package: one server has them all, which
+// the first test that wants one starts. The zero value is ready.
+type Databases struct {
+	start  sync.Mutex
+	server *Postgres
+}
+
+// New gives the URL of an empty database, as NeedPostgres has it.
+func (d *Databases) New(ctx context.Context, t TB) string {
+	t.Helper()
+	d.start.Lock()
+	defer d.start.Unlock()
+	if d.server == nil {
+		d.server = NeedPostgres(t)
+	}
+	url, err := d.server.Database(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return url
+}
+
+// Close ends the server, if one was started.
+func (d *Databases) Close() error {
+	d.start.Lock()
+	defer d.start.Unlock()
+	if d.server == nil {
+		return nil
+	}
+	return d.server.Close()
 }

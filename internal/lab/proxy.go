@@ -129,7 +129,12 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	record, fault := p.admit(request)
 	answer := &recorder{ResponseWriter: w, note: func(status int) { p.answered(record, status) }}
 	if fault.Delay > 0 {
-		p.wait(r, fault.Delay)
+		timer := time.NewTimer(fault.Delay)
+		defer timer.Stop()
+		wait(p, r, timer.C)
+	}
+	if fault.Until != nil {
+		wait(p, r, fault.Until)
 	}
 	switch {
 	case fault.Cut:
@@ -163,11 +168,9 @@ func (p *Proxy) answered(record *Request, status int) {
 }
 
 // wait delays a request, unless its client or the proxy goes away.
-func (p *Proxy) wait(r *http.Request, delay time.Duration) {
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
+func wait[T any](p *Proxy, r *http.Request, until <-chan T) {
 	select {
-	case <-timer.C:
+	case <-until:
 	case <-r.Context().Done():
 		panic(http.ErrAbortHandler)
 	case <-p.closing:

@@ -237,7 +237,7 @@ func TestReplayIsCutOff(t *testing.T) {
 
 func TestReplayTakesItsTimeSideBySide(t *testing.T) {
 	t.Parallel()
-	const latency, requests = 200 * time.Millisecond, 20
+	const latency, requests = 2 * time.Second, 20
 	p := keyReplay(t, recordedKeys(t), ReplayOptions{Latency: latency})
 	p.Count("side by side")
 	start := time.Now()

@@ -119,10 +119,14 @@ func (s *Stack) Env() []string {
 	return env
 }
 
+// unlogged keeps providers from logging each request with its body, which Terraform
+// reads and throws away. It is not in Env, which is as users have it.
+var unlogged = []string{"TF_LOG=off", "TF_LOG_PROVIDER=off", "TF_LOG_PROVIDER_AWS=off", "TF_LOG_SDK=off"}
+
 // Run runs terraform with args in the stack's folder and returns its standard
 // output. The error holds the end of all output, and what moto could not do.
 func (s *Stack) Run(ctx context.Context, args ...string) ([]byte, error) {
-	terraform := program{name: s.tools.Terraform, args: args, dir: s.Dir, env: s.Env(), patience: stopPatience}
+	terraform := program{name: s.tools.Terraform, args: args, dir: s.Dir, env: append(s.Env(), unlogged...), patience: stopPatience}
 	out, err := terraform.run(ctx)
 	if err == nil {
 		return out, nil

@@ -10,7 +10,7 @@ import (
 )
 
 // lookupEvery is what an account may ask in a region: two requests a second.
-const lookupEvery = 450 * time.Millisecond
+const lookupEvery = 500 * time.Millisecond
 
 // lookupRequest is what LookupEvents is asked.
 type lookupRequest struct {

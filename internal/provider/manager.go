@@ -190,6 +190,16 @@ func (m *Manager) Schemas(ctx context.Context, r Request) (*Schemas, error) {
 	return m.schemasOf(ctx, pkg, r)
 }
 
+// KnownSchemas gives a provider's schemas where that takes no process: it is
+// installed and has been asked before. Else they are nil.
+func (m *Manager) KnownSchemas(w Where, source string) *Schemas {
+	pkg, err := m.Installed(w, source)
+	if err != nil {
+		return nil
+	}
+	return m.schemas.load(pkg)
+}
+
 // schemasOf gives the schemas of a package: from this run, from the cache
 // folder, or from a process started for it. That process becomes a spare, for
 // the first who wants to configure one.

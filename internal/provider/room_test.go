@@ -36,7 +36,7 @@ func (r *rig) asks(m *Manager, req Request) *asks {
 // and reports how many processes there are.
 func (r *rig) waiting(m *Manager, a *asks) {
 	r.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; {
+	for deadline := time.Now().Add(2 * time.Minute); ; {
 		m.mu.Lock()
 		n := m.queued
 		m.mu.Unlock()
@@ -147,7 +147,7 @@ func TestRoomOfAHolderThatWaits(t *testing.T) {
 		if lease == nil {
 			t.Error("it was given nothing")
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(2 * time.Minute):
 		t.Error("it waits for room though its holder has a lease")
 	}
 	close(own.release)

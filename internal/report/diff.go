@@ -71,31 +71,31 @@ const (
 	context   = 3     // lines around a changed one
 )
 
-// changeView is a change as the formats for people tell it.
-type changeView struct {
+// ChangeView is a change as the formats for people tell it.
+type ChangeView struct {
 	Path      string
 	Sensitive bool
 	Replaces  bool // putting it back would replace the resource
 	Document  bool // the parts are those of a JSON document in a string
-	Parts     []partView
+	Parts     []PartView
 }
 
-// partView is one place of a change: on one line, or line by line.
-type partView struct {
+// PartView is one place of a change: on one line, or line by line.
+type PartView struct {
 	Path     string // within the document; "" for the whole value
 	From, To string // of a short one
-	Lines    []lineView
+	Lines    []LineView
 }
 
-// lineView is a line of a longer value. Its sign is "-" for what was expected,
+// LineView is a line of a longer value. Its sign is "-" for what was expected,
 // "+" for what is there, " " for both, and "." for lines that are left out.
-type lineView struct{ Sign, Text string }
+type LineView struct{ Sign, Text string }
 
 // Long reports whether the part is told line by line.
-func (p partView) Long() bool { return len(p.Lines) > 0 }
+func (p PartView) Long() bool { return len(p.Lines) > 0 }
 
 // Folded reports whether the part is better kept out of the way.
-func (p partView) Folded() bool {
+func (p PartView) Folded() bool {
 	chars := 0
 	for _, l := range p.Lines {
 		chars += len(l.Text)
@@ -104,7 +104,7 @@ func (p partView) Folded() bool {
 }
 
 // Counted says how many lines a longer value lost and gained.
-func (p partView) Counted() string {
+func (p PartView) Counted() string {
 	minus, plus := 0, 0
 	for _, l := range p.Lines {
 		switch l.Sign {
@@ -118,8 +118,8 @@ func (p partView) Counted() string {
 }
 
 // viewOf prepares a change for people.
-func viewOf(c drift.Change) changeView {
-	v := changeView{Path: OneLine(c.Path), Sensitive: c.Sensitive, Replaces: c.RequiresReplace}
+func viewOf(c drift.Change) ChangeView {
+	v := ChangeView{Path: OneLine(c.Path), Sensitive: c.Sensitive, Replaces: c.RequiresReplace}
 	if c.Sensitive {
 		return v
 	}
@@ -134,8 +134,8 @@ func viewOf(c drift.Change) changeView {
 	return v
 }
 
-func partOf(v value) partView {
-	p := partView{Path: v.path, From: show(v.expected), To: show(v.live)}
+func partOf(v value) PartView {
+	p := PartView{Path: v.path, From: show(v.expected), To: show(v.live)}
 	if len(p.From)+len(p.To) <= oneLine && !isText(v.expected) && !isText(v.live) {
 		return p
 	}
@@ -146,7 +146,7 @@ func partOf(v value) partView {
 	p.Lines = diffLines(from, to)
 	if len(p.Lines) > mostLines {
 		left := len(p.Lines) - mostLines
-		p.Lines = append(p.Lines[:mostLines:mostLines], lineView{".", count(left, "more line") + " in the JSON result"})
+		p.Lines = append(p.Lines[:mostLines:mostLines], LineView{".", count(left, "more line") + " in the JSON result"})
 	}
 	return p
 }
@@ -200,7 +200,7 @@ func apart(a, b string) (restA, restB string) {
 
 // diffLines compares two texts line by line, with some context around what
 // differs.
-func diffLines(from, to []string) []lineView {
+func diffLines(from, to []string) []LineView {
 	head := 0
 	for head < len(from) && head < len(to) && from[head] == to[head] {
 		head++
@@ -209,10 +209,10 @@ func diffLines(from, to []string) []lineView {
 	for tail < len(from)-head && tail < len(to)-head && from[len(from)-1-tail] == to[len(to)-1-tail] {
 		tail++
 	}
-	var lines []lineView
+	var lines []LineView
 	add := func(sign string, texts []string) {
 		for _, text := range texts {
-			lines = append(lines, lineView{sign, shorten(text, longLine)})
+			lines = append(lines, LineView{sign, shorten(text, longLine)})
 		}
 	}
 	add(" ", from[:head])
@@ -223,10 +223,10 @@ func diffLines(from, to []string) []lineView {
 
 // middle compares what is left between a common beginning and a common end, by
 // the longest common subsequence unless that would take too long.
-func middle(from, to []string) []lineView {
+func middle(from, to []string) []LineView {
 	const most = 250_000
-	var lines []lineView
-	add := func(sign, text string) { lines = append(lines, lineView{sign, shorten(text, longLine)}) }
+	var lines []LineView
+	add := func(sign, text string) { lines = append(lines, LineView{sign, shorten(text, longLine)}) }
 	if len(from)*len(to) > most {
 		for _, text := range from {
 			add("-", text)
@@ -273,7 +273,7 @@ func commonLengths(from, to []string) [][]int {
 }
 
 // withContext leaves out lines that are the same and far from any that is not.
-func withContext(lines []lineView) []lineView {
+func withContext(lines []LineView) []LineView {
 	near := make([]bool, len(lines))
 	for i, l := range lines {
 		if l.Sign == " " {
@@ -283,7 +283,7 @@ func withContext(lines []lineView) []lineView {
 			near[k] = true
 		}
 	}
-	var out []lineView
+	var out []LineView
 	for i := 0; i < len(lines); {
 		if near[i] {
 			out = append(out, lines[i])
@@ -291,7 +291,7 @@ func withContext(lines []lineView) []lineView {
 			continue
 		}
 		end := i + max(1, slices.Index(append(slices.Clone(near[i:]), true), true))
-		out = append(out, lineView{".", count(end-i, "line") + " the same"})
+		out = append(out, LineView{".", count(end-i, "line") + " the same"})
 		i = end
 	}
 	return out

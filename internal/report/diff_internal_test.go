@@ -33,7 +33,7 @@ func TestDiffLines(t *testing.T) {
 		if got := side("+"); !slices.Equal(got, to) {
 			t.Fatalf("new: %q", got)
 		}
-		changed := func(lines []lineView) (out []lineView) {
+		changed := func(lines []LineView) (out []LineView) {
 			for _, l := range lines {
 				if l.Sign == "-" || l.Sign == "+" {
 					out = append(out, l)

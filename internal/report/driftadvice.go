@@ -69,11 +69,70 @@ func (d *draft) resolution() string {
 	if n := len(d.open); n > 0 {
 		fmt.Fprintf(&b, "; %s listed under [Open Drift](#open-drift)", findings(n))
 	}
-	b.WriteString("\n2. **Analyze**: Review changes for:\n   - Manual console modifications\n   - External automation\n   - State file corruption\n")
-	b.WriteString("3. **Remediate**:\n   - If drift is acceptable: write it into the code, and `terraform apply`\n   - If drift is unacceptable: revert it, with `terraform apply` of the unchanged code\n")
+	b.WriteString("\n2. **Analyze**: Review changes for:\n")
+	d.analysis(&b)
+	b.WriteString("3. **Remediate**:\n   - If drift is acceptable: take it into the code, with `holdfast accept`, or by hand and with `terraform apply`\n   - If drift is unacceptable: revert it, with `holdfast revert`\n")
 	b.WriteString("4. **Document**: Write the reason into the finding's row of the [Drift History](#drift-history); `holdfast report` keeps it\n")
 	d.remedies(&b)
 	return b.String()
+}
+
+// analysis lists what a finding may come of, and how many come of it where that
+// was looked for.
+func (d *draft) analysis(b *strings.Builder) {
+	counts, looked := d.causes()
+	for _, kind := range []struct {
+		class  drift.CauseClass
+		name   string
+		always bool
+	}{
+		{drift.CauseConsole, "Manual console modifications", true},
+		{drift.CauseCLI, "Manual changes from a command line", false},
+		{drift.CauseAutomation, "External automation", true},
+		{drift.CauseCode, "Infrastructure code elsewhere", false},
+		{drift.CauseService, "AWS services", false},
+		{drift.CauseState, "State file corruption", true},
+		{drift.CauseUnknown, "Unknown causes", false},
+	} {
+		switch n := counts[kind.class]; {
+		case !looked && kind.always:
+			fmt.Fprintf(b, "   - %s\n", kind.name)
+		case !looked:
+		case n > 0:
+			fmt.Fprintf(b, "   - %s: **%s**\n", kind.name, count(n, "open finding"))
+		case kind.class == drift.CauseState && d.unsound() > 0:
+			fmt.Fprintf(b, "   - %s: **%s**, that explain no open finding\n", kind.name, count(d.unsound(), "fault"))
+		case kind.always:
+			fmt.Fprintf(b, "   - %s: none found\n", kind.name)
+		}
+	}
+}
+
+// causes counts the open findings by what they come of. looked: somebody looked
+// for it.
+func (d *draft) causes() (counts map[drift.CauseClass]int, looked bool) {
+	counts = map[drift.CauseClass]int{}
+	for _, e := range d.open {
+		class := drift.CauseUnknown
+		if c := asked(e.Finding); c != nil {
+			class, looked = c.Class, true
+		}
+		counts[class]++
+	}
+	return counts, looked
+}
+
+// unsound counts the faults of states that make a check fail.
+func (d *draft) unsound() int {
+	n := 0
+	for _, s := range d.Stacks {
+		for _, fault := range s.Integrity {
+			if fault.Severity == drift.SeverityError {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // remedies are the commands for the findings that are open.
@@ -90,6 +149,33 @@ func (d *draft) remedies(b *strings.Builder) {
 	}
 }
 
+// putBack are the commands that put a finding back: ours, where the code is at
+// hand, and Terraform's.
+func putBack(e drift.Episode) []string {
+	byHand := "terraform apply " + shellWord("-target="+e.Finding.Address)
+	if isURL(e.Stack.Path) {
+		return []string{byHand}
+	}
+	return []string{revertCommand(e), "# or by hand, after a look at the plan", byHand}
+}
+
+// revertCommand is ours.
+func revertCommand(e drift.Episode) string {
+	command := "holdfast revert " + shellWord(e.Finding.ID) + " --reason REASON"
+	if len(replacing(e.Finding)) > 0 {
+		command += " --allow-replace " + shellWord(e.Finding.Address)
+	}
+	return command
+}
+
+// acceptCommand takes a finding in; "" where only the state is at hand.
+func acceptCommand(e drift.Episode) string {
+	if isURL(e.Stack.Path) {
+		return ""
+	}
+	return "holdfast accept " + shellWord(e.Finding.ID) + " --reason REASON"
+}
+
 func remedy(e drift.Episode) []string {
 	target := shellWord("-target=" + e.Finding.Address)
 	var lines []string
@@ -100,16 +186,21 @@ func remedy(e drift.Episode) []string {
 		lines = append(lines, "terraform workspace select "+argument(e.Stack.Workspace))
 	}
 	lines = append(lines, "# look at it again", "terraform plan "+target)
-	if e.Finding.Kind == drift.Deleted {
-		return append(lines,
-			"# unacceptable: create it again", "terraform apply "+target,
-			"# acceptable: take it out of the code, then out of the state", "terraform state rm "+shellWord(e.Finding.Address))
+	keep := []string{"# acceptable: "}
+	if command := acceptCommand(e); command != "" {
+		keep = []string{"# acceptable: take it into the code and the state", command, "# or by hand: "}
 	}
+	last := len(keep) - 1
+	if e.Finding.Kind == drift.Deleted {
+		keep[last] += "take it out of the code, then out of the state"
+		return slices.Concat(lines, []string{"# unacceptable: create it again"}, putBack(e), keep, []string{"terraform state rm " + shellWord(e.Finding.Address)})
+	}
+	keep[last] += "set in the code, then apply:"
 	revert := "# unacceptable: put it back"
 	if len(replacing(e.Finding)) > 0 {
 		revert += ", which replaces the resource"
 	}
-	lines = append(lines, revert, "terraform apply "+target, "# acceptable: set in the code, then apply:")
+	lines = slices.Concat(lines, []string{revert}, putBack(e), keep)
 	for _, c := range e.Finding.Changes {
 		switch {
 		case c.Sensitive:

@@ -68,6 +68,9 @@ func TestHistoryMerges(t *testing.T) {
 	otherFailed := one("2026-11-08 06:00")
 	otherFailed.Stacks[0].Errors = []drift.Error{{Address: "aws_lambda_function.other", Code: "failed", Message: "AccessDenied"}}
 	otherFailed.Stacks[0].Settle(false)
+	otherState := one("2026-11-08 06:00")
+	otherState.Stacks[0].Integrity = []drift.Integrity{{Code: drift.FaultSerial, Severity: drift.SeverityError}}
+	otherState.Stacks[0].Settle(false)
 	skipped := one("2026-11-08 06:00")
 	skipped.Stacks[0].Resources.Skipped = 3
 	noStack := one("2026-11-08 06:00")
@@ -87,6 +90,7 @@ func TestHistoryMerges(t *testing.T) {
 		"a new store, gone":                  {first, one("2026-11-08 06:00"), []string{resolvedRow}},
 		"a new store, gone, another failed":  {first, otherFailed, []string{resolvedRow}},
 		"a new store, not checked":           {first, unchecked, []string{openRow}},
+		"a new store, an older state":        {first, otherState, []string{openRow}},
 		"a new store, only a part checked":   {first, skipped, []string{openRow}},
 		"a new store, its stack not checked": {first, noStack, []string{openRow}},
 		"a new store, resolved since":        {first, one("2026-11-08 06:00", lived(drift.LifeResolved, "2026-11-03 06:00", "2026-11-08 05:00")), []string{resolvedRow}},

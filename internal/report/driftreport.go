@@ -31,6 +31,12 @@ type DriftReport struct {
 	Waivers []drift.Waiver     // all that there are
 }
 
+// Maintained reports whether a file is a drift report that Holdfast has written.
+func Maintained(existing []byte) bool {
+	pieces, err := splitParts(existing)
+	return err == nil && len(pieces) > 1
+}
+
 // DriftMarkdown writes the drift report over what the file holds now; existing is
 // empty for a new file. People's text stays as it is, byte for byte, and no row
 // of the history goes. The error is a *BrokenReportError where the file was
@@ -113,7 +119,7 @@ func (in DriftReport) parts(rows []*historyRow) map[string]string {
 	}
 	for _, list := range [][]drift.Episode{d.open, d.waived} {
 		slices.SortStableFunc(list, func(a, b drift.Episode) int {
-			return cmp.Or(strings.Compare(a.Stack.String(), b.Stack.String()), strings.Compare(a.Finding.Address, b.Finding.Address), strings.Compare(a.Finding.ID, b.Finding.ID))
+			return cmp.Or(drift.BySeverity(a.Finding, b.Finding), strings.Compare(a.Stack.String(), b.Stack.String()), strings.Compare(a.Finding.Address, b.Finding.Address), strings.Compare(a.Finding.ID, b.Finding.ID))
 		})
 	}
 	return map[string]string{
@@ -334,7 +340,7 @@ func (d *draft) entries(rows []*historyRow) []entry {
 		first := e.FirstSeen.UTC().Truncate(time.Second)
 		one := entry{
 			base: tokenOf(e.Finding.ID), stack: tokenOf(e.Stack.ID), start: first, last: e.LastSeen.UTC().Truncate(time.Second),
-			cells: [columns]string{day(first), codeCell(d.place(e.Stack, e.Finding.Address)), changeType(e.Finding), resolutionOf(e)},
+			cells: [columns]string{day(first), codeCell(d.place(e.Stack, e.Finding.Address)), changedBy(e.Finding), resolutionOf(e)},
 		}
 		if e.Life.Over() {
 			if one.end = e.Ended.UTC().Truncate(time.Second); one.end.Before(first) {
@@ -416,6 +422,14 @@ func changeType(f drift.Finding) string {
 	return "Modified: " + strings.Join(paths, ", ")
 }
 
+// changedBy is the type of a change, and who made it where somebody is named.
+func changedBy(f drift.Finding) string {
+	if by := causeBy(f); by != "" {
+		return changeType(f) + " by " + mdText(by)
+	}
+	return changeType(f)
+}
+
 func resolvedWords(at time.Time) string {
 	return "Resolved " + day(at) + ": in line with the code again"
 }
@@ -439,11 +453,16 @@ func resolutionOf(e drift.Episode) string {
 	case e.Finding.Status == drift.Ignored:
 		return "Ignored" + because("", cmp.Or(e.Finding.IgnoreReason, e.Reason), "")
 	case e.Life == drift.LifeWaived || e.Finding.Status == drift.Waived:
-		until := ""
-		if w.Until != "" {
-			until = " until " + mdText(w.Until)
+		waived := "Waived"
+		if w.ID != "" {
+			waived += " (" + codeCell(w.ID) + ")"
 		}
-		return "Waived" + until + because(w.Owner, cmp.Or(w.Reason, e.Reason), cmp.Or(w.Ticket, e.Ticket))
+		if w.Until != "" {
+			waived += " until " + mdText(w.Until)
+		}
+		return waived + because(w.Owner, cmp.Or(w.Reason, e.Reason), cmp.Or(w.Ticket, e.Ticket))
+	case w.State == drift.WaiverEnded:
+		return "Open: the waiver " + codeCell(w.ID) + " ended on " + mdText(w.Until) + because("", w.Reason, "")
 	}
 	return "Open"
 }
@@ -456,8 +475,7 @@ func (d *draft) gone(r *historyRow) (time.Time, bool) {
 		if tokenOf(s.ID) != r.stack {
 			continue
 		}
-		clean := s.Status == drift.StatusClean || s.Status == drift.StatusDrifted || s.Status == drift.StatusIncomplete
-		if !clean || s.Resources.Skipped > 0 {
+		if s.Status == drift.StatusError || s.Resources.Skipped > 0 || s.OtherState() {
 			return time.Time{}, false
 		}
 		for _, f := range s.Findings {

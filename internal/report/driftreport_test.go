@@ -34,11 +34,13 @@ const lineage = "3f1c"
 var infra = drift.StackRef{ID: "0123456789ab", Path: "infrastructure", Workspace: "default"}
 
 func openFinding(address, path, was, is string) drift.Finding {
-	return drift.Finding{
+	f := drift.Finding{
 		ID: drift.FindingID(lineage, address, drift.Modified), Address: address, Type: "aws_lambda_function", Kind: drift.Modified,
 		Changes:   []drift.Change{{Path: path, Expected: json.RawMessage(was), Actual: json.RawMessage(is)}},
 		Certainty: drift.Certain, Status: drift.Open,
 	}
+	drift.Grade(&f, nil)
+	return f
 }
 
 func episode(f drift.Finding, life drift.Life, first, last string) drift.Episode {
@@ -53,8 +55,11 @@ func episode(f drift.Finding, life drift.Life, first, last string) drift.Episode
 func seedReport() report.DriftReport {
 	memory := openFinding("aws_lambda_function.device_token", "memory_size", "128", "512")
 	memory.Changes = append(memory.Changes, drift.Change{Path: `environment[0].variables["TOKEN"]`, Sensitive: true})
-	gone := drift.Finding{ID: drift.FindingID(lineage, "aws_cloudwatch_metric_alarm.errors", drift.Deleted), Address: "aws_cloudwatch_metric_alarm.errors", Kind: drift.Deleted, Status: drift.Open, Certainty: drift.Certain}
-	gone.Cause = &drift.Cause{Class: drift.CauseConsole, Summary: "deleted by user ana (console, MFA) on 2026-11-24, DeleteAlarms"}
+	gone := drift.Finding{ID: drift.FindingID(lineage, "aws_cloudwatch_metric_alarm.errors", drift.Deleted), Address: "aws_cloudwatch_metric_alarm.errors", Kind: drift.Deleted, Status: drift.Open, Certainty: drift.Certain, Severity: drift.SeverityHigh}
+	gone.Cause = &drift.Cause{
+		Class: drift.CauseConsole, Summary: "deleted by user ana (console, MFA) on 2026-11-23 16:02 UTC, DeleteAlarms", Confidence: drift.Exact, Rule: "deleted",
+		CauseEvent: drift.CauseEvent{Actor: "user ana", How: "console", At: at("2026-11-23 16:02"), From: "198.51.100.7", Event: "DeleteAlarms", EventID: "0f6c", Region: "eu-west-1", Account: "111111111111"},
+	}
 	s := drift.Stack{
 		ID: infra.ID, Path: infra.Path, Workspace: "default", State: drift.State{Lineage: lineage, Serial: 7},
 		Resources: drift.Counts{Checked: 20, Clean: 18, Drifted: 2}, Findings: []drift.Finding{memory, gone},
@@ -128,6 +133,10 @@ func fleetReport() report.DriftReport {
 	waived := openFinding("aws_lambda_function.slow", "timeout", "10", "60")
 	waived.Status, waived.Waiver = drift.Waived, &drift.FindingWaiver{ID: "LOAD-1", State: drift.WaiverActive, Reason: "a load test", Owner: "ana", Ticket: "OPS-9", Until: "2026-12-01"}
 	in.Waivers = []drift.Waiver{{ID: "LOAD-1", Addresses: []drift.Pattern{"aws_lambda_function.slow"}, Reason: "a load test", Owner: "ana", Until: at("2026-12-01 00:00")}}
+	queue := openFinding("aws_sqs_queue.jobs", "delay_seconds", "0", "30")
+	queue.Cause = unknownCause()
+	in.Episodes = append(in.Episodes, episode(queue, drift.LifeOpen, "2026-11-24 06:00", "2026-11-25 06:00"))
+	in.Stacks[0].Findings = append(in.Stacks[0].Findings, queue)
 	in.Episodes = append(in.Episodes, episode(waived, drift.LifeWaived, "2026-11-20 06:00", "2026-11-25 06:00"))
 	in.Baselines = append(in.Baselines, drift.Baseline{Stack: part.Ref(), At: at("2026-11-01 06:00")})
 	in.Events = append(in.Events, drift.Event{ID: "e2", At: at("2026-11-20 06:00"), Kind: drift.EventBaseline, Stack: infra, Actor: "ana", Reason: "the table was rebuilt"})
@@ -345,9 +354,9 @@ func TestDriftReportEscapes(t *testing.T) {
 		}
 		in.Title, in.Task, in.Environment, in.Schedule = evil, evil, evil, evil
 		f := openFinding(`aws_x.y["`+evil+`"]`, `tags["`+evil+`"]`, string(raw), `"{\"a\":`+strings.ReplaceAll(string(raw), `"`, `\"`)+`}"`)
-		f.Cause, f.Doubt, f.Certainty = &drift.Cause{Class: drift.CauseUnknown, Summary: evil}, evil, drift.Possible
+		f.Cause, f.Doubt, f.Certainty = evilCause(evil), evil, drift.Possible
 		waived := f
-		waived.ID, waived.Status, waived.Waiver = "eeeeeeeeeeee", drift.Waived, &drift.FindingWaiver{State: drift.WaiverActive, Reason: evil, Owner: evil}
+		waived.ID, waived.Status, waived.Waiver = "eeeeeeeeeeee", drift.Waived, &drift.FindingWaiver{ID: evil, State: drift.WaiverActive, Reason: evil, Owner: evil, Until: evil}
 		over := episode(openFinding("aws_x."+evil, evil, "1", "2"), drift.LifeAccepted, "2026-11-01 06:00", "2026-11-02 06:00")
 		over.Reason, over.Actor, over.Ticket = evil, evil, evil
 		in.Episodes = append(in.Episodes, episode(f, drift.LifeOpen, "2026-11-20 06:00", "2026-11-25 06:00"), episode(waived, drift.LifeWaived, "2026-11-20 06:00", "2026-11-25 06:00"), over)
@@ -359,6 +368,18 @@ func TestDriftReportEscapes(t *testing.T) {
 		}, drift.BaselineResource{Address: evil, Type: "aws_cloudwatch_log_group", Name: evil, Facts: []drift.Fact{{Label: "Retention", Value: evil}}})
 		out := write(t, in, "")
 		rendered(t, evil, out)
+	}
+}
+
+// evilCause has it in every place.
+func evilCause(evil string) *drift.Cause {
+	event := drift.CauseEvent{
+		Actor: evil, ActorARN: evil, Session: evil, SourceIdentity: evil, Automation: evil, How: evil, At: at("2026-11-20 05:00"), From: evil, Event: evil, EventID: evil,
+		EventSource: evil, Region: evil, Account: evil, UserAgent: evil, Paths: []string{evil}, Note: evil,
+	}
+	return &drift.Cause{
+		Class: drift.CauseConsole, Summary: evil, Confidence: drift.Likely, Rule: evil, CauseEvent: event, Unexplained: []string{evil}, Gaps: []string{evil, evil},
+		Candidates: []drift.CauseEvent{event, event}, Omitted: 2,
 	}
 }
 
@@ -380,7 +401,7 @@ func rendered(t *testing.T, evil, out string) {
 		t.Errorf("%q: %d sections, want 9", evil, n)
 	}
 	for row := range strings.SplitSeq(page, "<tr>") {
-		if cells := strings.Count(row, "<td"); cells != 0 && cells != 4 && cells != 5 {
+		if cells := strings.Count(row, "<td"); cells != 0 && cells != 4 && cells != 5 && cells != 6 {
 			t.Errorf("%q: a row of %d cells: %s", evil, cells, row)
 		}
 	}

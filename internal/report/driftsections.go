@@ -200,18 +200,31 @@ func (d *draft) openDrift() string {
 	if len(d.waived) > 0 {
 		b.WriteString("\n### Known and Not Counted\n\n| Since | Resource | Change Type | Why |\n|-------|----------|-------------|-----|\n")
 		for _, e := range d.waived {
-			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", day(e.FirstSeen), codeCell(d.place(e.Stack, e.Finding.Address)), changeType(e.Finding), resolutionOf(e))
+			fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", day(e.FirstSeen), codeCell(d.place(e.Stack, e.Finding.Address)), changedBy(e.Finding), resolutionOf(e))
 		}
 	}
 	return b.String()
 }
 
 func (d *draft) openTable(b *strings.Builder) {
-	b.WriteString("| Since | Resource | Change Type | Cause | Finding |\n|-------|----------|-------------|-------|---------|\n")
+	graded := slices.ContainsFunc(d.open, func(e drift.Episode) bool { return severityName(e.Finding) != "" })
+	severity := func(cell string) string {
+		if !graded {
+			return ""
+		}
+		return " | " + cell
+	}
+	fmt.Fprintf(b, "| Since | Resource%s | Change Type | Cause | Finding |\n|-------|----------%s|-------------|-------|---------|\n", severity("Severity"), strings.ReplaceAll(severity("----------"), " ", ""))
 	for _, e := range d.open {
-		cause := causeText(e.Finding)
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", day(e.FirstSeen), codeCell(d.place(e.Stack, e.Finding.Address)),
-			changeType(e.Finding), cmp.Or(mdText(cause), "not known"), codeCell(e.Finding.ID))
+		cause := "not known"
+		switch c := asked(e.Finding); {
+		case c.Known():
+			cause = mdText(causeText(e.Finding))
+		case c != nil:
+			cause = string(drift.CauseUnknown) // why is told below
+		}
+		fmt.Fprintf(b, "| %s | %s%s | %s | %s | %s |\n", day(e.FirstSeen), codeCell(d.place(e.Stack, e.Finding.Address)),
+			severity(severityName(e.Finding)), changeType(e.Finding), cause, codeCell(e.Finding.ID))
 	}
 }
 
@@ -220,10 +233,9 @@ func (d *draft) finding(b *strings.Builder, e drift.Episode) {
 	f := e.Finding
 	fmt.Fprintf(b, "\n### %s\n\n", mdCode(d.place(e.Stack, f.Address)))
 	fmt.Fprintf(b, "- Found %s, last seen %s, in %s\n", e.FirstSeen.UTC().Format(minutes), e.LastSeen.UTC().Format(minutes), count(e.Seen, "check"))
-	if cause := causeText(f); cause != "" {
-		fmt.Fprintf(b, "- Changed: %s\n", mdText(cause))
-	} else {
-		b.WriteString("- Who changed it is not known\n")
+	writeCause(b, f)
+	if f.Waiver != nil && f.Waiver.State == drift.WaiverEnded {
+		fmt.Fprintf(b, "- Waiver: %s\n", mdText(waiverText(f)))
 	}
 	if f.Certainty == drift.Possible {
 		fmt.Fprintf(b, "- Only possible: %s\n", mdText(cmp.Or(f.Doubt, "it could not be told for certain")))
@@ -239,6 +251,18 @@ func (d *draft) finding(b *strings.Builder, e drift.Episode) {
 		return
 	}
 	b.WriteString("\n" + mdFence("diff", fencedDiff(f)))
+}
+
+// writeCause tells who changed it, and what makes that believable.
+func writeCause(b *strings.Builder, f drift.Finding) {
+	if asked(f) == nil {
+		b.WriteString("- Who changed it is not known\n")
+		return
+	}
+	fmt.Fprintf(b, "- %s: %s\n", causeLabel(f), mdText(causeText(f)))
+	for _, note := range causeNotes(f.Cause) {
+		fmt.Fprintf(b, "  - %s: %s\n", note.Label, mdText(note.Text))
+	}
 }
 
 // seenLast reports whether the latest result of the stack has the finding.

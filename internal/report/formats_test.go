@@ -22,8 +22,8 @@ func rich() (drift.Run, report.Options) {
 	for i := range s.Findings {
 		s.Findings[i].Source = &drift.Position{File: "infrastructure/main.tf", Line: 12 + 9*i}
 	}
-	s.Findings[0].Cause = &drift.Cause{Class: drift.CauseConsole, Summary: "deleted by alice@example.com in the console, 31 October 2026, 17:12"}
-	s.Findings[2].Cause = &drift.Cause{Class: drift.CauseCLI, Summary: "changed by ci-legacy with aws-cli, 30 October 2026, 09:40"}
+	s.Findings[0].Cause, s.Findings[2].Cause, s.Findings[3].Cause = consoleCause(), sharedCause(), unknownCause()
+	s.Findings[4].Cause = unknownCause()
 	script := strings.Repeat("echo one\n", 8) + "systemctl start app\n" + strings.Repeat("echo two\n", 8)
 	s.Findings = append(s.Findings,
 		finding(`aws_instance.web["a"]`, drift.Modified, drift.Change{Path: "user_data", Expected: quoted(script), Actual: quoted(strings.Replace(script, "start app", "start app --debug", 1))},
@@ -32,6 +32,14 @@ func rich() (drift.Run, report.Options) {
 		finding("aws_autoscaling_group.web", drift.Modified, drift.Change{Path: "desired_capacity", Expected: raw("2"), Actual: raw("5")}),
 	)
 	waived, ignored := &s.Findings[6], &s.Findings[7]
+	waived.Cause = &drift.Cause{
+		Class: drift.CauseAutomation, Summary: "changed by the role deploy-bot, session run-17, source identity alice through boto3 on 2026-10-31 22:10 UTC, AuthorizeSecurityGroupIngress",
+		Confidence: drift.Likely, Rule: "action", CauseEvent: drift.CauseEvent{
+			Actor: "the role deploy-bot", ActorARN: "arn:aws:sts::111111111111:assumed-role/deploy-bot/run-17", Session: "run-17", SourceIdentity: "alice", How: "boto3",
+			At: run.StartedAt.Add(-11*time.Hour - 50*time.Minute), From: "192.0.2.44", Event: "AuthorizeSecurityGroupIngress", EventID: "77aa", EventSource: "ec2.amazonaws.com", Region: "eu-west-1", Account: "111111111111",
+			UserAgent: "Boto3/1.43.11", Paths: []string{"ingress"},
+		},
+	}
 	waived.Status, waived.Waiver = drift.Waived, &drift.FindingWaiver{ID: "W-12", State: drift.WaiverActive, Reason: "Support needs SSH until the migration is over", Owner: "platform", Ticket: "OPS-7", Until: "2026-12-01"}
 	ignored.Status, ignored.IgnoreReason = drift.Ignored, "Scaled by the autoscaler"
 	s.Settle(false)
@@ -45,6 +53,48 @@ func rich() (drift.Run, report.Options) {
 		o.Trend = append(o.Trend, drift.TrendPoint{At: at.AddDate(0, 0, 3*(i-10)), Open: n})
 	}
 	return run, o
+}
+
+// consoleCause is a deletion that one event explains.
+func consoleCause() *drift.Cause {
+	mfa := true
+	event := drift.CauseEvent{
+		Actor: "user alice@example.com (single sign-on, Admin)", ActorARN: "arn:aws:sts::111111111111:assumed-role/AWSReservedSSO_Admin_0123/alice@example.com", Session: "alice@example.com",
+		How: "console", MFA: &mfa, At: time.Date(2026, 10, 31, 17, 12, 9, 0, time.UTC), From: "198.51.100.7", Event: "DeleteAlarms", EventID: "0f6c1b1e-7a55-4a9e-9c0e-3f1d2c4b5a69",
+		EventSource: "monitoring.amazonaws.com", Region: "eu-west-1", Account: "111111111111", UserAgent: "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36",
+	}
+	return &drift.Cause{
+		Class: drift.CauseConsole, Summary: "deleted by user alice@example.com (single sign-on, Admin) (console, MFA) on 2026-10-31 17:12 UTC, DeleteAlarms",
+		Confidence: drift.Exact, Rule: "deleted", CauseEvent: event, Candidates: []drift.CauseEvent{event},
+	}
+}
+
+// sharedCause is of two events of two people, among others, with a gap.
+func sharedCause() *drift.Cause {
+	at := time.Date(2026, 10, 30, 9, 40, 0, 0, time.UTC)
+	event := func(id, actor, how, name, note string, minutes int, paths ...string) drift.CauseEvent {
+		return drift.CauseEvent{
+			Actor: "user " + actor, ActorARN: "arn:aws:iam::111111111111:user/" + actor, How: how, At: at.Add(time.Duration(minutes) * time.Minute), From: "203.0.113.9", Event: name, EventID: id,
+			EventSource: "lambda.amazonaws.com", Region: "eu-west-1", Account: "111111111111", UserAgent: "aws-cli/2.31", Paths: paths, Note: note,
+		}
+	}
+	first, second := event("b7c2", "ci-legacy", "aws-cli", "UpdateFunctionConfiguration", "", 0, "memory_size"), event("a001", "bob", "console", "UpdateFunctionCode", "", -30, "package_type")
+	c := &drift.Cause{
+		Class: drift.CauseCLI, Summary: "changed by user ci-legacy (aws-cli) on 2026-10-30 09:40 UTC, UpdateFunctionConfiguration; package_type by user bob (console) on 2026-10-30 09:10 UTC, UpdateFunctionCode; " +
+			`unknown for environment[0].variables["DB_PASSWORD"]`,
+		Confidence: drift.Likely, Rule: "value", CauseEvent: first, Unexplained: []string{`environment[0].variables["DB_PASSWORD"]`},
+		Gaps:       []string{"CloudTrail LookupEvents in us-east-1: access denied; allow cloudtrail:LookupEvents on *"},
+		Candidates: []drift.CauseEvent{event("c9", "kim", "aws-cli", "TagResource", "does not touch what has changed", 20), first, event("b1", "kim", "console", "UpdateFunctionConfiguration", "a newer event did the same", -10, "memory_size"), second},
+		Omitted:    3,
+	}
+	return c
+}
+
+func unknownCause() *drift.Cause {
+	return &drift.Cause{
+		Class: drift.CauseUnknown, Summary: "unknown: no matching event since 2026-10-25 10:00 UTC; the evidence is incomplete",
+		Since: time.Date(2026, 10, 25, 10, 0, 0, 0, time.UTC), Gaps: []string{"CloudTrail LookupEvents in us-east-1: access denied; allow cloudtrail:LookupEvents on *"},
+	}
 }
 
 func quoted(s string) []byte { return fmt.Appendf(nil, "%q", s) }

@@ -19,29 +19,41 @@ func HistoryTable(w io.Writer, h drift.History, o TableOptions) error {
 	t := &table{out: bufio.NewWriter(w), o: o}
 	switch {
 	case len(h.Episodes) > 0:
-		t.columns([]string{"Date", "Resource", "Change type", "Resolution", "Finding"}, episodeRows(h.Episodes))
+		t.columns(episodeRows(h.Episodes))
 	case len(h.Events) > 0:
-		t.columns([]string{"Time", "Resource", "Event", "Detail", "Finding"}, eventRows(h.Events))
+		t.columns(eventRows(h.Events))
 	default:
 		t.line("nothing of that in the history")
 	}
 	return t.out.Flush()
 }
 
-func episodeRows(episodes []drift.Episode) [][]string {
+// episodeRows are the header and the rows of what was found. Who did it has a
+// column where somebody is named, and how bad it is where that is known.
+func episodeRows(episodes []drift.Episode) (header []string, rows [][]string) {
 	several := slices.ContainsFunc(episodes, func(e drift.Episode) bool { return e.Stack.ID != episodes[0].Stack.ID })
-	var rows [][]string
-	for _, e := range episodes {
-		rows = append(rows, []string{
-			e.FirstSeen.UTC().Format(time.DateOnly), within(e.Stack, e.Finding.Address, several), e.ChangeType(), e.Resolution(), e.ID(),
-		})
+	named := slices.ContainsFunc(episodes, func(e drift.Episode) bool { return causeBy(e.Finding) != "" })
+	graded := slices.ContainsFunc(episodes, func(e drift.Episode) bool { return severityName(e.Finding) != "" })
+	row := func(date, resource, severity, change, resolution, who, finding string) []string {
+		cells := []string{date, resource}
+		if graded {
+			cells = append(cells, severity)
+		}
+		cells = append(cells, change, resolution)
+		if named {
+			cells = append(cells, who)
+		}
+		return append(cells, finding)
 	}
-	return rows
+	for _, e := range episodes {
+		rows = append(rows, row(e.FirstSeen.UTC().Format(time.DateOnly), within(e.Stack, e.Finding.Address, several), severityName(e.Finding),
+			e.ChangeType(), e.Resolution(), causeBy(e.Finding), e.ID()))
+	}
+	return row("Date", "Resource", "Severity", "Change type", "Resolution", "Who", "Finding"), rows
 }
 
-func eventRows(events []drift.Event) [][]string {
+func eventRows(events []drift.Event) (header []string, rows [][]string) {
 	several := slices.ContainsFunc(events, func(e drift.Event) bool { return e.Stack.ID != events[0].Stack.ID })
-	var rows [][]string
 	for _, e := range events {
 		said := slices.DeleteFunc([]string{e.Detail, e.Reason, e.Ticket, e.Actor}, func(s string) bool { return s == "" })
 		rows = append(rows, []string{
@@ -49,7 +61,7 @@ func eventRows(events []drift.Event) [][]string {
 			drift.Episode{Number: e.Episode, Finding: drift.Finding{ID: e.Finding}}.ID(),
 		})
 	}
-	return rows
+	return []string{"Time", "Resource", "Event", "Detail", "Finding"}, rows
 }
 
 // within is an address with its stack, where there are several of those. The

@@ -19,12 +19,20 @@ import (
 var pageTemplate string
 
 //go:embed page/page.css
-var pageStyle string
+var pageOwnStyle string
+
+//go:embed page/parts.tmpl
+var pageParts string
+
+//go:embed page/parts.css
+var pagePartsStyle string
+
+var pageStyle = pagePartsStyle + pageOwnStyle
 
 //go:embed page/page.js
 var pageScript string
 
-var page = template.Must(template.New("page").Parse(pageTemplate))
+var page = template.Must(template.New("page").Parse(pageParts + pageTemplate))
 
 // HTML writes a run as one page that needs nothing else: no network, no font, no
 // JavaScript, though with JavaScript findings can be searched. Its own policy
@@ -45,16 +53,16 @@ type pageView struct {
 	Finished    time.Time
 	Took        string
 	Total       total
-	Bar         []segment
-	Trend       *trendView
+	Bar         []Segment
+	Trend       *TrendView
 	Attention   []stackView // stacks that aren't clean, or have something to tell
 	Clean       []stackView
 	Details     []stackView // of Attention, those with details to show
 	Filter      bool
 }
 
-// segment is a part of the bar of stacks by status.
-type segment struct {
+// Segment is a part of the bar of stacks by status.
+type Segment struct {
 	Status  drift.Status
 	Count   int
 	X, Wide string // per cent of the whole
@@ -75,16 +83,17 @@ type stackView struct {
 type findingView struct {
 	drift.Finding
 	Anchor      string
+	Severity    string // high or low; "" for what says nothing
 	Address     string
 	Place       string
-	Cause       string
+	Who         CauseView
 	Waiver      string
 	WaiverLabel string
 	Doubt       string
 	Search      string
 	Teaser      string // the paths in short
 	Replaces    bool
-	Views       []changeView
+	Views       []ChangeView
 	Since       time.Time
 	Seen        int
 	Unfold      bool
@@ -138,18 +147,27 @@ func tone(t total) string {
 	return string(drift.StatusClean)
 }
 
-func bar(t total) []segment {
-	counts := map[drift.Status]int{
+func bar(t total) []Segment {
+	return BarOf(map[drift.Status]int{
 		drift.StatusClean: t.Clean, drift.StatusDrifted: t.Drifted, drift.StatusIncomplete: t.Incomplete, drift.StatusError: t.Errored,
+	})
+}
+
+// BarOf lays out how many stacks have which status, as parts of a bar: those that
+// want attention first.
+func BarOf(counts map[drift.Status]int) []Segment {
+	all := 0
+	for _, n := range counts {
+		all += n
 	}
-	var segments []segment
+	var segments []Segment
 	x := 0.0
 	for _, s := range statuses {
 		wide := 0.0
-		if t.Stacks > 0 {
-			wide = 100 * float64(counts[s]) / float64(t.Stacks)
+		if all > 0 {
+			wide = 100 * float64(counts[s]) / float64(all)
 		}
-		segments = append(segments, segment{s, counts[s], fmt.Sprintf("%.3f%%", x), fmt.Sprintf("%.3f%%", wide)})
+		segments = append(segments, Segment{s, counts[s], fmt.Sprintf("%.3f%%", x), fmt.Sprintf("%.3f%%", wide)})
 		x += wide
 	}
 	return segments
@@ -161,7 +179,7 @@ func viewOfStack(s drift.Stack, anchor string, taken anchors, history map[string
 		Took: took(time.Duration(s.DurationMS) * time.Millisecond), Unfold: unfold,
 	}
 	v.Others = len(s.Findings) - v.OpenCount
-	for _, f := range s.Findings {
+	for _, f := range drift.WorstFirst(s.Findings) {
 		v.List = append(v.List, viewOfFinding(f, taken.of(f.ID), history, unfold))
 	}
 	return v
@@ -202,8 +220,8 @@ func mapped[T any](list []T, f func(T) T) []T {
 
 func viewOfFinding(f drift.Finding, anchor string, history map[string]drift.Episode, unfold bool) findingView {
 	v := findingView{
-		Finding: f, Anchor: anchor, Address: OneLine(f.Address), Place: place(f.Source), Cause: causeText(f), Waiver: waiverText(f), WaiverLabel: waiverLabel(f), Doubt: OneLine(f.Doubt),
-		Unfold: unfold,
+		Finding: f, Anchor: anchor, Severity: severityWord(f), Address: OneLine(f.Address), Place: place(f.Source), Waiver: waiverText(f), WaiverLabel: waiverLabel(f), Doubt: OneLine(f.Doubt),
+		Who: CauseOf(f), Unfold: unfold,
 	}
 	v.ID, v.Provider = OneLine(f.ID), OneLine(f.Provider)
 	var paths []string
@@ -217,7 +235,7 @@ func viewOfFinding(f drift.Finding, anchor string, history map[string]drift.Epis
 	if f.Kind == drift.Deleted {
 		v.Teaser = "the object is gone"
 	}
-	v.Search = strings.ToLower(v.Address + " " + v.Teaser + " " + v.ID)
+	v.Search = strings.ToLower(strings.Join([]string{v.Address, v.Teaser, v.ID, causeBy(f), v.Waiver}, " "))
 	if e, ok := history[f.ID]; ok {
 		v.Since, v.Seen = e.FirstSeen.UTC(), e.Seen
 	}

@@ -134,15 +134,33 @@ func caseOf(f drift.Finding) junitCase {
 		c.File, c.Line = OneLine(f.Source.File), f.Source.Line
 	}
 	if !f.Counts() {
-		c.Skipped = &junitOutcome{Message: strings.TrimSuffix(fmt.Sprintf("%s: %s", f.Status, waiverText(f)), ": ")}
+		c.Skipped = &junitOutcome{Message: strings.TrimSuffix(fmt.Sprintf("%s: %s", f.Status, waiverText(f)), ": "), Text: aboutText(f)}
 		return c
 	}
-	message := string(f.Kind)
+	message := kindWords(f)
 	if f.Certainty == drift.Possible {
 		message += ", possible: " + OneLine(f.Doubt)
 	}
-	c.Failure = &junitOutcome{Message: message, Type: string(f.Kind), Text: diffText(f) + "finding " + OneLine(f.ID) + "\n"}
+	c.Failure = &junitOutcome{Message: message, Type: string(f.Kind), Text: diffText(f) + aboutText(f)}
 	return c
+}
+
+// aboutText is what is known of a finding beside its diff, line by line.
+func aboutText(f drift.Finding) string {
+	var lines []string
+	add := func(label, text string) {
+		if text != "" {
+			lines = append(lines, label+": "+text)
+		}
+	}
+	add(strings.ToLower(causeLabel(f)), causeText(f))
+	for _, note := range causeNotes(asked(f)) {
+		add(strings.ToLower(note.Label), note.Text)
+	}
+	if f.Counts() {
+		add(strings.ToLower(waiverLabel(f)), waiverText(f))
+	}
+	return strings.Join(append(lines, "finding "+OneLine(f.ID)), "\n") + "\n"
 }
 
 func (s *junitSuite) add(c junitCase) {

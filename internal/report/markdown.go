@@ -90,7 +90,7 @@ func (m *markdown) stack(s drift.Stack) {
 	if s.EngineReason != "" {
 		m.line("Checked by a plan, because %s\n", codeSpan(s.EngineReason))
 	}
-	for _, f := range s.Findings {
+	for _, f := range drift.WorstFirst(s.Findings) {
 		if m.written > stepSummary {
 			m.left++
 			continue
@@ -128,7 +128,7 @@ func (m *markdown) stack(s drift.Stack) {
 // finding writes one with its diff folded away.
 func (m *markdown) finding(f drift.Finding) {
 	var b bytes.Buffer
-	state := string(f.Kind)
+	state := kindWords(f)
 	if f.Status != drift.Open {
 		state += ", " + string(f.Status)
 	}
@@ -139,28 +139,30 @@ func (m *markdown) finding(f drift.Finding) {
 	// escaped as such.
 	fmt.Fprintf(&b, "<details><summary><code>%s</code> %s</summary>\n\n", html.EscapeString(OneLine(f.Address)), html.EscapeString(state))
 	for _, fact := range m.facts(f) {
-		fmt.Fprintf(&b, "- %s: %s\n", fact.label, codeSpan(fact.text))
+		fmt.Fprintf(&b, "- %s: %s\n", fact.Label, codeSpan(fact.Text))
 	}
 	fmt.Fprintf(&b, "\n%s\n</details>\n\n", fenced(diffText(f)))
 	m.written += b.Len()
 	_, _ = m.out.Write(b.Bytes()) // Flush tells
 }
 
-type fact struct{ label, text string }
+// Fact is something that is known, with what it is about.
+type Fact struct{ Label, Text string }
 
 // facts are what is known of a finding beside its diff.
-func (m *markdown) facts(f drift.Finding) []fact {
-	facts := []fact{{"Finding", f.ID}}
+func (m *markdown) facts(f drift.Finding) []Fact {
+	facts := []Fact{{"Finding", f.ID}}
 	add := func(label, text string) {
 		if text != "" {
-			facts = append(facts, fact{label, text})
+			facts = append(facts, Fact{label, text})
 		}
 	}
 	add("Source", place(f.Source))
 	if e, ok := m.history[f.ID]; ok {
 		add("Since", e.FirstSeen.UTC().Format("2006-01-02 15:04 MST"))
 	}
-	add("Who", causeText(f))
+	add(causeLabel(f), causeText(f))
+	facts = append(facts, causeNotes(asked(f))...)
 	add(waiverLabel(f), waiverText(f))
 	add("Doubt", f.Doubt)
 	return facts
@@ -206,11 +208,11 @@ func diffText(f drift.Finding) string {
 }
 
 // signed is the part line by line, whether it is long or not.
-func (p partView) signed() []lineView {
+func (p PartView) signed() []LineView {
 	if !p.Long() {
-		return []lineView{{"-", p.From}, {"+", p.To}}
+		return []LineView{{"-", p.From}, {"+", p.To}}
 	}
-	lines := make([]lineView, 0, len(p.Lines))
+	lines := make([]LineView, 0, len(p.Lines))
 	for _, l := range p.Lines {
 		l.Text = shorten(l.Text, 400)
 		l.Sign = strings.Replace(l.Sign, ".", " ...", 1)

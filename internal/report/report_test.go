@@ -72,10 +72,12 @@ func finding(address string, kind drift.Kind, changes ...drift.Change) drift.Fin
 		changes = []drift.Change{}
 	}
 	typeName, _, _ := strings.Cut(address, ".")
-	return drift.Finding{
+	f := drift.Finding{
 		ID: drift.FindingID("b4e8", address, kind), Revision: drift.Revision([]byte("key"), kind, nil), Address: address, Type: typeName,
 		Provider: "registry.terraform.io/hashicorp/aws", Kind: kind, Changes: changes, Certainty: drift.Certain, Status: drift.Open,
 	}
+	drift.Grade(&f, nil)
+	return f
 }
 
 func golden(t *testing.T, name string, got []byte) {

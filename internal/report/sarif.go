@@ -96,10 +96,13 @@ type sarifResult struct {
 }
 
 type sarifResultBag struct {
-	Stack     string              `json:"stack"` // id
-	Finding   string              `json:"finding"`
-	Status    drift.FindingStatus `json:"status"`
-	Certainty drift.Certainty     `json:"certainty"`
+	Stack     string               `json:"stack"` // id
+	Finding   string               `json:"finding"`
+	Status    drift.FindingStatus  `json:"status"`
+	Severity  string               `json:"severity,omitempty"`
+	Certainty drift.Certainty      `json:"certainty"`
+	Cause     *drift.Cause         `json:"cause,omitempty"` // without the other events
+	Waiver    *drift.FindingWaiver `json:"waiver,omitempty"`
 }
 
 type sarifSuppression struct {
@@ -211,24 +214,36 @@ func invocationOf(run drift.Run) sarifInvocation {
 
 func resultOf(s drift.Stack, f drift.Finding) sarifResult {
 	r := sarifResult{
-		Level: "error", Locations: []sarifLocation{locationOf(s, f.Address, f.Source)}, Message: messageOf(resultText(s, f)...),
+		Level: levelOf(f), Locations: []sarifLocation{locationOf(s, f.Address, f.Source)}, Message: messageOf(resultText(s, f)...),
 		// GitHub recognises an alert again by primaryLocationLineHash alone, which
 		// would otherwise change with the lines around the block.
 		Fingerprints: map[string]string{"holdfastFinding/v1": OneLine(f.ID), "primaryLocationLineHash": OneLine(f.ID) + ":1"},
-		Properties:   sarifResultBag{OneLine(s.ID), OneLine(f.ID), f.Status, f.Certainty},
+		Properties:   sarifResultBag{OneLine(s.ID), OneLine(f.ID), f.Status, severityName(f), f.Certainty, cleanCause(f.Cause), cleanWaiver(f.Waiver)},
 	}
 	if f.Kind == drift.Deleted {
 		r.RuleIndex = 1
 	}
 	r.RuleID = sarifRules[r.RuleIndex].ID
-	if f.Certainty == drift.Possible {
-		r.Level = "warning"
-	}
 	if !f.Counts() {
-		r.Level = "note"
 		r.Suppressions = []sarifSuppression{{Kind: "external", Justification: waiverText(f)}}
 	}
 	return r
+}
+
+// levelOf is how bad a finding is in SARIF's words. One that is only possible is no
+// error, and one that doesn't count is a note.
+//
+// GitHub's security-severity is not set: it is a property of a rule, so it would be
+// the same for all results of it.
+// https://docs.github.com/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
+func levelOf(f drift.Finding) string {
+	switch {
+	case !f.Counts() || f.Severity == drift.SeverityLow:
+		return "note"
+	case f.Certainty == drift.Possible || f.Severity == drift.SeverityMedium:
+		return "warning"
+	}
+	return "error"
 }
 
 // resultText says what has drifted, and how, where that is short.
@@ -252,6 +267,12 @@ func resultText(s drift.Stack, f drift.Finding) []string {
 		default:
 			lines = append(lines, v.Path)
 		}
+	}
+	if text := causeText(f); text != "" {
+		lines = append(lines, causeLabel(f)+": "+text)
+	}
+	if text := waiverText(f); text != "" {
+		lines = append(lines, waiverLabel(f)+": "+text)
 	}
 	if f.Doubt != "" {
 		lines = append(lines, "Possible only: "+f.Doubt)

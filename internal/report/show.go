@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -36,6 +37,7 @@ func Show(w io.Writer, e drift.Episode, earlier []drift.Episode, o ShowOptions) 
 	for _, f := range showFacts(e, earlier) {
 		s.fact(f)
 	}
+	s.evidence(asked(e.Finding))
 	if !e.Life.Over() {
 		s.waysOut(e)
 	}
@@ -89,7 +91,7 @@ func (s *shown) change(c drift.Change) {
 }
 
 // lines shows a long value, folded unless all of it is wanted.
-func (s *shown) lines(lines []lineView) {
+func (s *shown) lines(lines []LineView) {
 	left := 0
 	if len(lines) > foldedLines && !s.full {
 		left = len(lines) - foldedLines
@@ -116,28 +118,64 @@ func (s *shown) lines(lines []lineView) {
 	}
 }
 
-func (s *shown) fact(f fact) {
-	if f.text != "" {
-		s.line("%s  %s", s.paint(bold, fmt.Sprintf("%-9s", f.label)), OneLine(f.text))
+func (s *shown) fact(f Fact) {
+	if f.Text != "" {
+		s.line("%s  %s", s.paint(bold, fmt.Sprintf("%-9s", f.Label)), OneLine(f.Text))
+	}
+}
+
+// evidence says what makes a cause believable, and what else happened to the
+// object.
+func (s *shown) evidence(c *drift.Cause) {
+	if c == nil {
+		return
+	}
+	gaps, candidates := maxGaps, maxCandidates
+	if s.full {
+		gaps, candidates = len(c.Gaps), len(c.Candidates)
+	}
+	s.line("\n%s", s.paint(bold, "Evidence"))
+	for _, f := range causeFacts(c, gaps) {
+		s.line("  %s  %s", s.paint(faint, fmt.Sprintf("%-15s", f.Label)), f.Text)
+	}
+	list, left := timeline(c, candidates)
+	if len(list)+left == 0 {
+		return
+	}
+	s.line("\n%s", s.paint(bold, "Events on it, newest first, in UTC"))
+	for _, v := range list {
+		sign := " "
+		if v.This {
+			sign = s.paint(red, "*")
+		}
+		s.line("  %s %s  %s  %s", sign, v.At, v.What, v.Who)
+		s.line("      %s", s.paint(faint, v.Note))
+	}
+	if left > 0 {
+		more := fmt.Sprintf("and %d older", left)
+		if left > c.Omitted {
+			more += "; --full shows more"
+		}
+		s.line("    %s", s.paint(faint, more))
 	}
 }
 
 // showFacts are what is known beside the diff.
-func showFacts(e drift.Episode, earlier []drift.Episode) []fact {
+func showFacts(e drift.Episode, earlier []drift.Episode) []Fact {
 	f := e.Finding
 	since := moment(e.FirstSeen)
 	if e.Seen > 1 {
 		since += fmt.Sprintf(", seen in %d runs, last %s", e.Seen, moment(e.LastSeen))
 	}
-	facts := []fact{{"Since", since}}
+	facts := []Fact{{"Severity", severityName(f)}, {"Since", since}}
 	if n := len(earlier); n > 0 {
-		facts = append(facts, fact{"Before", fmt.Sprintf("%s, last until %s", count(n, "time"), moment(earlier[n-1].LastSeen))})
+		facts = append(facts, Fact{"Before", fmt.Sprintf("%s, last until %s", count(n, "time"), moment(earlier[n-1].LastSeen))})
 	}
 	certainty := string(f.Certainty)
 	if f.Doubt != "" {
 		certainty += ": " + f.Doubt
 	}
-	return append(facts, fact{"Certainty", certainty}, fact{"Why", why(e)}, fact{"Who", causeText(f)}, fact{waiverLabel(f), waiverText(f)}, fact{"Ended", ending(e)})
+	return append(facts, Fact{"Certainty", certainty}, Fact{"Why", why(e)}, Fact{causeLabel(f), whoText(f)}, Fact{waiverLabel(f), waiverText(f)}, Fact{"Ended", ending(e)})
 }
 
 // why says why a finding counts, or doesn't.
@@ -188,30 +226,23 @@ func moment(t time.Time) string { return t.UTC().Format("2 January 2006, 15:04 M
 // waysOut says what can be done now, with the commands.
 func (s *shown) waysOut(e drift.Episode) {
 	f := e.Finding
-	terraform := func(rest string) string {
-		command := "terraform "
-		if e.Stack.Workspace != "" && e.Stack.Workspace != "default" {
-			command = "TF_WORKSPACE=" + shellWord(e.Stack.Workspace) + " " + command
-		}
-		if e.Stack.Path != "." && !strings.Contains(e.Stack.Path, "://") {
-			command += "-chdir=" + shellWord(e.Stack.Path) + " "
-		}
-		return command + rest
-	}
-	target := "-target=" + shellWord(f.Address)
 	code := "the code"
 	if f.Source != nil {
 		code = place(f.Source)
 	}
 	s.line("\n%s", s.paint(bold, "Ways out"))
-	s.line("  Put it back, after a look at the plan (with the -var-file options that the stack has):")
-	s.line("    %s", terraform("apply "+target))
-	if f.Kind == drift.Deleted {
+	s.line("  Put it back, and nothing else:")
+	s.line("    %s", putBack(e)[0])
+	command := acceptCommand(e)
+	switch {
+	case command != "":
+		s.line("  Or take it into the code and the state, as it is:")
+	case f.Kind == drift.Deleted:
 		s.line("  Or let it be gone: take it out of %s, then", code)
-	} else {
+	default:
 		s.line("  Or keep it: write what is there now into %s, then", code)
 	}
-	s.line("    %s", terraform("apply -refresh-only "+target))
+	s.line("    %s", cmp.Or(command, "terraform apply -refresh-only "+shellWord("-target="+f.Address)))
 	if f.Status == drift.Open {
 		s.line("  Or, where it is nothing but noise: a rule below ignore: in holdfast.yaml, with a reason and an end.")
 	}

@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -27,6 +29,9 @@ func Table(w io.Writer, run drift.Run, o TableOptions) error {
 	t := &table{out: bufio.NewWriter(w), o: o}
 	for _, s := range run.Stacks {
 		t.stack(s)
+	}
+	if !o.Verbose {
+		t.missing(run.Stacks)
 	}
 	t.summary(totalOf(run))
 	return t.out.Flush()
@@ -63,8 +68,17 @@ func (t *table) stack(s drift.Stack) {
 	if s.EngineReason != "" {
 		t.note(".", faint, "", "checked by terraform plan, because "+s.EngineReason)
 	}
-	for _, f := range s.Findings {
+	shared := t.sharedUnknown(s.Findings)
+	for _, f := range drift.WorstFirst(s.Findings) {
 		t.finding(f)
+		if text := causeText(f); shared[text] < 2 {
+			t.cause(f)
+		}
+	}
+	for _, text := range slices.Sorted(maps.Keys(shared)) {
+		if n := shared[text]; n > 1 {
+			t.note("?", yellow, "", fmt.Sprintf("who changed %d of them is unknown: %s", n, strings.TrimPrefix(text, "unknown: ")))
+		}
 	}
 	for _, a := range s.Adopted {
 		t.note("=", yellow, a.Address, "already in the code: "+strings.Join(a.Paths, ", "))
@@ -108,9 +122,9 @@ func (t *table) note(sign string, style lipgloss.Style, address, text string) {
 
 func (t *table) finding(f drift.Finding) {
 	sign := t.paint(yellow, "~")
-	what := ""
+	what := t.severity(f)
 	if f.Kind == drift.Deleted {
-		sign, what = t.paint(red, "-"), "  deleted"
+		sign, what = t.paint(red, "-"), what+"  deleted"
 	}
 	if f.Status != drift.Open {
 		what += "  " + string(f.Status)
@@ -133,10 +147,69 @@ func (t *table) finding(f drift.Finding) {
 		t.change(c, min(width, 40))
 	}
 	if f.Waiver != nil && f.Waiver.State == drift.WaiverEnded {
-		t.line("      %s", t.paint(yellow, fmt.Sprintf("its waiver %s (%s) ended on %s", OneLine(f.Waiver.ID), OneLine(f.Waiver.Owner), OneLine(f.Waiver.Until))))
+		t.line("      %s", t.paint(yellow, fmt.Sprintf("its waiver %s (%s) ended on %s: %s", OneLine(f.Waiver.ID), OneLine(f.Waiver.Owner), OneLine(f.Waiver.Until), OneLine(f.Waiver.Reason))))
 	}
 	if f.Doubt != "" {
 		t.line("      %s", t.paint(yellow, OneLine(f.Doubt)))
+	}
+}
+
+// severity says how bad it is, where that says something.
+func (t *table) severity(f drift.Finding) string {
+	switch word := severityWord(f); {
+	case word == "":
+		return ""
+	case f.Severity == drift.SeverityHigh:
+		return "  " + t.paint(red, word)
+	default:
+		return "  " + t.paint(faint, word)
+	}
+}
+
+// sharedUnknown counts the findings of a stack that have the same reason for not
+// knowing who changed them, so that it is said once. With -v each says its own.
+func (t *table) sharedUnknown(findings []drift.Finding) map[string]int {
+	shared := map[string]int{}
+	for _, f := range findings {
+		if asked(f) != nil && !f.Cause.Known() && !t.o.Verbose {
+			shared[causeText(f)]++
+		}
+	}
+	return shared
+}
+
+// cause says on a line who changed it, and with -v what makes that believable.
+func (t *table) cause(f drift.Finding) {
+	if asked(f) == nil {
+		return
+	}
+	t.line("      %s", causeLine(f))
+	if !t.o.Verbose {
+		return
+	}
+	for _, note := range causeNotes(f.Cause) {
+		t.line("        %s", t.paint(faint, strings.ToLower(note.Label)+": "+note.Text))
+	}
+}
+
+// missing says once what could not be read of the evidence, where it leaves
+// findings without a cause.
+func (t *table) missing(stacks []drift.Stack) {
+	all := &drift.Cause{}
+	for _, s := range stacks {
+		for _, f := range s.Findings {
+			if f.Cause != nil && !f.Cause.Known() {
+				all.Gaps = append(all.Gaps, f.Cause.Gaps...)
+			}
+		}
+	}
+	slices.Sort(all.Gaps)
+	all.Gaps = slices.Compact(all.Gaps)
+	for _, gap := range gapTexts(all, maxGaps) {
+		t.line("%s evidence not read: %s", t.paint(yellow, "?"), gap)
+	}
+	if len(all.Gaps) > 0 {
+		t.line("")
 	}
 }
 

@@ -16,14 +16,29 @@ import (
 // out leaves a mark.
 func OneLine(s string) string {
 	return strings.Map(func(r rune) rune {
-		switch {
-		case r == '\n', r == '\t':
+		if r == '\n' || r == '\t' {
 			return ' '
-		case r < ' ', r >= 0x7f && r < 0xa0, turns(r), r == 0xfffe, r == 0xffff:
-			return utf8.RuneError
 		}
-		return r
+		return harmless(r)
 	}, s)
+}
+
+// Harmless is OneLine for text that may have several lines.
+func Harmless(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return r
+		}
+		return harmless(r)
+	}, s)
+}
+
+// harmless is the character itself, or one that stands for what must not be shown.
+func harmless(r rune) rune {
+	if r < ' ' || r >= 0x7f && r < 0xa0 || turns(r) || r == 0xfffe || r == 0xffff {
+		return utf8.RuneError
+	}
+	return r
 }
 
 // turns reports whether a character changes the direction of writing or ends a
@@ -80,14 +95,6 @@ func plain(raw json.RawMessage) []byte {
 // stackName is a stack as people are shown it.
 func stackName(s drift.Stack) string { return OneLine(s.Ref().String()) }
 
-// causeText says who or what changed a resource, "" where nobody looked for it.
-func causeText(f drift.Finding) string {
-	if f.Cause == nil {
-		return ""
-	}
-	return OneLine(f.Cause.Summary)
-}
-
 // waiverText says why a finding doesn't count, or why it counts again; "" where
 // there is nothing of the kind.
 func waiverText(f drift.Finding) string {
@@ -103,6 +110,9 @@ func waiverText(f drift.Finding) string {
 		if w.Ticket != "" {
 			text += ", " + w.Ticket
 		}
+		if w.ApprovedBy != "" {
+			text += ", approved by " + w.ApprovedBy
+		}
 		return OneLine(text)
 	}
 }
@@ -115,10 +125,38 @@ func waiverLabel(f drift.Finding) string {
 	return "Waiver"
 }
 
+// severityName is a finding's severity; "" where it has none, as in what older
+// versions have saved.
+func severityName(f drift.Finding) string {
+	switch f.Severity {
+	case drift.SeverityHigh, drift.SeverityMedium, drift.SeverityLow:
+		return string(f.Severity)
+	case drift.SeverityError, drift.SeverityWarning, drift.SeverityInfo: // of faults
+	}
+	return ""
+}
+
+// severityWord is the severity where it says something: medium is what most have.
+func severityWord(f drift.Finding) string {
+	if f.Severity == drift.SeverityMedium {
+		return ""
+	}
+	return severityName(f)
+}
+
+// kindWords are how bad a finding is and of which kind: "high, modified".
+func kindWords(f drift.Finding) string {
+	if word := severityWord(f); word != "" {
+		return word + ", " + string(f.Kind)
+	}
+	return string(f.Kind)
+}
+
 // total is what every format of a run tells: the same numbers.
 type total struct {
 	drift.Summary
 	Ignored  int
+	High     int // findings that count and are of high severity
 	Affected int // stacks with a finding that counts
 	Errors   int // things that were not checked, and why
 	Faults   int // of the states' integrity
@@ -137,8 +175,11 @@ func totalOf(run drift.Run) total {
 			t.Affected++
 		}
 		for _, f := range s.Findings {
-			if f.Status == drift.Ignored {
+			switch {
+			case f.Status == drift.Ignored:
 				t.Ignored++
+			case f.Counts() && f.Severity == drift.SeverityHigh:
+				t.High++
 			}
 		}
 	}
@@ -169,7 +210,11 @@ func headline(t total) string {
 		if t.Affected < t.Stacks {
 			where = fmt.Sprintf("%d of %s", t.Affected, where)
 		}
-		return fmt.Sprintf("%s in %s", count(t.Findings, "finding"), where)
+		text := fmt.Sprintf("%s in %s", count(t.Findings, "finding"), where)
+		if t.High > 0 {
+			text += fmt.Sprintf(", %d of high severity", t.High)
+		}
+		return text
 	case t.Stacks == 0:
 		return "No stack was checked"
 	case t.Errors > 0 || t.Incomplete+t.Errored > 0:

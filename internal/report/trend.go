@@ -8,9 +8,9 @@ import (
 	"holdfast/internal/drift"
 )
 
-// trendView is the chart of open findings: lines in a box of 1000 by 100, which
+// TrendView is the chart of open findings: lines in a box of 1000 by 100, which
 // the page stretches, and words beside it, which it doesn't.
-type trendView struct {
+type TrendView struct {
 	Line, Area  string // SVG paths
 	Dot         string // one too: where it ends
 	Ticks       []int  // of the vertical axis, from the top
@@ -23,7 +23,7 @@ type trendView struct {
 
 // trendOf draws a trend of two points or more as steps: a number of findings
 // holds until the next point.
-func trendOf(points []drift.TrendPoint) *trendView {
+func trendOf(points []drift.TrendPoint) *TrendView {
 	if len(points) < 2 {
 		return nil
 	}
@@ -36,7 +36,7 @@ func trendOf(points []drift.TrendPoint) *trendView {
 	for _, p := range points {
 		most = max(most, p.Open)
 	}
-	v := &trendView{First: first.At.UTC(), Last: last.At.UTC(), Now: last.Open, Ticks: ticks(most)}
+	v := &TrendView{First: first.At.UTC(), Last: last.At.UTC(), Now: last.Open, Ticks: ticks(most)}
 	top := v.Ticks[0]
 	y := func(n int) float64 { return 100 - 100*float64(n)/float64(top) }
 	var b strings.Builder

@@ -26,18 +26,24 @@ type Settings struct {
 	File string // its path; "" where there is none
 	Dir  string // the folder it is in, absolute; paths in it start there
 
-	Version     int         `yaml:"version"`
-	Environment string      `yaml:"environment"`
-	Include     Globs       `yaml:"include"`
-	Exclude     Globs       `yaml:"exclude"`
-	Report      Report      `yaml:"report"`
-	Schedule    Schedule    `yaml:"schedule"`
-	Alerts      []Alert     `yaml:"alerts"`
-	Ignore      []Ignore    `yaml:"ignore"`
-	Store       string      `yaml:"store"`
-	Concurrency Concurrency `yaml:"concurrency"`
-	Defaults    Defaults    `yaml:"defaults"`
-	Stacks      []Entry     `yaml:"stacks"`
+	Version     int            `yaml:"version"`
+	Environment string         `yaml:"environment"`
+	Include     Globs          `yaml:"include"`
+	Exclude     Globs          `yaml:"exclude"`
+	Report      Report         `yaml:"report"`
+	Schedule    Schedule       `yaml:"schedule"`
+	TimeZone    Zone           `yaml:"time_zone"`
+	Alerts      []Alert        `yaml:"alerts"`
+	Severity    []SeverityRule `yaml:"severity"`
+	Ignore      []Ignore       `yaml:"ignore"`
+	Attribution Attribution    `yaml:"attribution"`
+	Resolve     Resolve        `yaml:"resolve"`
+	Store       string         `yaml:"store"`
+	Concurrency Concurrency    `yaml:"concurrency"`
+	Defaults    Defaults       `yaml:"defaults"`
+	Stacks      []Entry        `yaml:"stacks"`
+	Server      Server         `yaml:"server"`
+	Sources     []Source       `yaml:"sources"`
 }
 
 // Report says what the drift report is headed with.
@@ -45,12 +51,6 @@ type Report struct {
 	Task  string `yaml:"task"`
 	Title string `yaml:"title"`
 	File  string `yaml:"file"`
-}
-
-// Alert is a place that hears of drift. To may hold a secret.
-type Alert struct {
-	To string   `yaml:"to"`
-	On []string `yaml:"on"`
 }
 
 // Ignore is standing noise that is known, with the reason and an end.
@@ -148,6 +148,14 @@ func ReadSettings(file string) (*Settings, error) {
 	return s, err
 }
 
+// Path is a path that the settings name: absolute, or from their folder.
+func (s *Settings) Path(name string) string {
+	if name = filepath.FromSlash(name); filepath.IsAbs(name) {
+		return name
+	}
+	return filepath.Join(s.Dir, name)
+}
+
 func parseSettings(src []byte, file string) (*Settings, error) {
 	s := &Settings{}
 	if err := decodeYAML(src, file, s); err != nil {
@@ -164,7 +172,14 @@ func (s *Settings) check() error {
 	if err := errors.Join(s.Include.Check(), s.Exclude.Check(), s.Defaults.workspaces()); err != nil {
 		errs = append(errs, err)
 	}
-	return oneLine(errs)
+	names := map[string]bool{}
+	for _, source := range s.Sources {
+		if names[source.Name] {
+			errs = append(errs, fmt.Errorf("there are two sources with the name %s", source.Name))
+		}
+		names[source.Name] = true
+	}
+	return oneLine(append(errs, s.alertNames()...))
 }
 
 // oneLine joins errors so that each keeps the place that they share.
@@ -177,13 +192,6 @@ func oneLine(errs []error) error {
 		return nil
 	}
 	return errors.New(strings.Join(texts, "; "))
-}
-
-func (a *Alert) check() error {
-	if a.To == "" {
-		return errors.New("an alert needs to: where it goes")
-	}
-	return nil
 }
 
 func (i *Ignore) check() error {

@@ -17,6 +17,7 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"holdfast/internal/drift"
 	"holdfast/internal/stack"
 )
 
@@ -76,15 +77,76 @@ report:
   title: Drift
   file: DRIFT.md
 schedule: "0 6 * * 1-5"
+time_zone: Europe/Berlin
+server:
+  listen: 0.0.0.0:8420
+  url: https://holdfast.example.com
+  contact: the platform team, platform@example.com
+  oidc:
+    issuer: https://login.example.com
+    client_id: holdfast
+    client_secret_file: /run/secrets/oidc
+    claim: groups
+    scopes: [groups]
+    roles: {admin: [platform], operator: [sre], viewer: ["*"]}
+  tokens: true
+  trust_proxy: [10.0.0.0/8]
+  workers: 8
+  window: 30m
+  check_timeout: 20m
+  stale: 240h
+sources:
+  - name: platform
+    git: https://github.com/acme/platform.git
+    branch: main
+    path: infra
+    credentials: {token_env: GIT_TOKEN, username: bot}
+    push: {token_file: /run/secrets/push}
+    approval: true
+  - name: network
+    git: git@github.com:acme/network.git
+    tag: v1
+    credentials: {ssh_key_file: /run/secrets/key, known_hosts_file: /etc/ssh/known_hosts}
+  - {name: here, folder: stacks}
 alerts:
-  - to: slack
-    on: [drift]
+  - sns: {topic: "arn:aws:sns:eu-west-1:123456789012:drift.fifo", role_arn: "arn:aws:iam::123456789012:role/r", profile: p, endpoint: "http://localhost:1"}
+    on: [new, waiver_ended]
+    severity: high
+    stacks: [live/**]
+    causes: [manual-console, unknown]
+    addresses: ["module.*.aws_instance.web"]
+    not_checkable_after: 2
+  - {name: chat, slack: {url_env: SLACK_URL}, digest: "0 9 * * 1-5", template: alerts.tmpl}
+  - {teams: {url_file: /run/secrets/teams}, quiet: {from: "22:00", to: "07:00", days: [sat, sun], except: high}}
+  - {shoutrrr: {url_env: SHOUTRRR_URL}, quiet: {days: [sun]}}
+  - {email: {host: mail.example.com, port: 465, tls: implicit, from: "Holdfast <drift@example.com>", to: [a@example.com], username: u, password_env: P}}
+  - {pagerduty: {routing_key_file: /run/secrets/key, url: "https://events.eu.pagerduty.com"}}
+  - {webhook: {url: "https://hooks.example.com/drift", secret_env: HOOK_SECRET}}
+  - {github: {repository: acme/infra, token_env: GITHUB_TOKEN, url: "https://api.github.com", labels: [drift], most_open: 10}}
+severity:
+  - {type: aws_dynamodb_table, attributes: ["ttl[*]"], severity: low}
+  - {address: 'module.*.aws_instance.web', kind: deleted, severity: high}
 ignore:
   - address: 'module.*.aws_instance.web["a"]'
     type: aws_*
     attributes: [tags, "ebs[*].size"]
     reason: the scheduler sets it
     until: 2027-01-31
+attribution:
+  lookup_events:
+    - role_arn: arn:aws:iam::123456789012:role/reader
+      account: "123456789012"
+      profile: audit
+  regions: [eu-west-1]
+  trails:
+    - {bucket: org-trail, prefix: audit, region: eu-west-1, role_arn: "arn:aws-cn:iam::210987654321:role/a/b", profile: logs}
+    - folder: exported
+  automation:
+    - {name: deploys, roles: ["deploy-*"], user_agents: ["Deployer/*"]}
+resolve:
+  never:
+    - {address: 'module.*.aws_db_instance.main', reason: data}
+    - {type: aws_kms_*, reason: keys}
 store: holdfast.db
 concurrency:
   stacks: 16
@@ -134,6 +196,35 @@ func TestSettings(t *testing.T) {
 	if diff := cmp.Diff([]stack.Ignore{want}, s.Ignore); diff != "" {
 		t.Error(diff)
 	}
+	sources := []stack.Source{
+		{
+			Name: "platform", Git: "https://github.com/acme/platform.git", Branch: "main", Path: "infra", Approval: true,
+			Credentials: stack.Credentials{TokenEnv: "GIT_TOKEN", Username: "bot"}, Push: stack.Credentials{TokenFile: "/run/secrets/push"},
+		},
+		{Name: "network", Git: "git@github.com:acme/network.git", Tag: "v1", Credentials: stack.Credentials{SSHKeyFile: "/run/secrets/key", KnownHostsFile: "/etc/ssh/known_hosts"}},
+		{Name: "here", Folder: "stacks"},
+	}
+	if diff := cmp.Diff(sources, s.Sources); diff != "" {
+		t.Error(diff)
+	}
+	if v := s.Server; v.OIDC.Roles.Admin[0] != "platform" || !v.Tokens || v.TrustProxy[0] != "10.0.0.0/8" || v.Workers != 8 || v.Window.Duration != 30*time.Minute || s.TimeZone != "Europe/Berlin" {
+		t.Errorf("%+v", v)
+	}
+	if diff := cmp.Diff(stack.Attribution{
+		LookupEvents: []stack.Account{{ID: "123456789012", RoleARN: "arn:aws:iam::123456789012:role/reader", Profile: "audit"}},
+		Regions:      []string{"eu-west-1"},
+		Trails: []stack.Trail{
+			{Bucket: "org-trail", Prefix: "audit", Region: "eu-west-1", RoleARN: "arn:aws-cn:iam::210987654321:role/a/b", Profile: "logs"},
+			{Folder: "exported"},
+		},
+		Automation: []stack.Automation{{Name: "deploys", Roles: []string{"deploy-*"}, UserAgents: []string{"Deployer/*"}}},
+	}, s.Attribution); diff != "" {
+		t.Error(diff)
+	}
+	never := []drift.Protection{{Address: "module.*.aws_db_instance.main", Reason: "data"}, {Type: "aws_kms_*", Reason: "keys"}}
+	if diff := cmp.Diff(never, s.Resolve.Protections()); diff != "" {
+		t.Error(diff)
+	}
 	if c := s.Concurrency; c != (stack.Concurrency{Stacks: 16, Reads: 128, Providers: 4, Memory: 4 << 30}) {
 		t.Errorf("concurrency %+v", c)
 	}
@@ -156,7 +247,7 @@ var wrong = []struct {
 	{src: "version: 2", want: ":1: version must be 1"},
 	{src: "environment: x", want: ":1: version must be 1"},
 	{src: "version: 1\nenvironmnt: x", want: `:2: unknown key "environmnt"; did you mean "environment"?`},
-	{src: "version: 1\nzzzzzz: x", want: `:2: unknown key "zzzzzz"; there are alerts, concurrency, `},
+	{src: "version: 1\nzzzzzz: x", want: `:2: unknown key "zzzzzz"; there are alerts, attribution, concurrency, `},
 	{src: "version: 1\nenvironment: 5", want: ":2: environment must be text; put quotes around it"},
 	{src: "version: 1\nenvironment: [a]", want: ":2: environment must be text"},
 	{src: "version: 1\nstacks: {a: b}", want: ":2: stacks must be a list"},
@@ -183,10 +274,72 @@ var wrong = []struct {
 	{src: "version: 1\nconcurrency: {stacks: -1}", want: ":2: a limit of concurrency must not be negative"},
 	{src: "version: 1\nconcurrency: {stacks: many}", want: ":2: stacks must be a whole number"},
 	{src: "version: 1\nignore:\n  - reason: x", want: ":3: an ignore rule needs an address or a type"},
+	{src: "version: 1\nresolve:\n  never:\n    - reason: x", want: ":4: an entry of never needs an address or a type"},
+	{src: "version: 1\nresolve:\n  never:\n    - type: x", want: ":4: an entry of never needs a reason"},
+	{src: "version: 1\nresolve:\n  never:\n    - {type: x, reason: y, until: 2027-01-31}", want: ":4: "},
+	{src: "version: 1\nresolve:\n  always: []", want: ":3: "},
 	{src: "version: 1\nignore:\n  - type: x", want: ":3: an ignore rule needs a reason"},
 	{src: "version: 1\nignore:\n  - {type: x, reason: y, until: tomorrow}", want: ":3: until: write a day as 2027-01-31"},
+	{src: "version: 1\nattribution:\n  trails:\n    - {bucket: b, folder: c}", want: ":4: a trail needs either a bucket or a folder"},
+	{src: "version: 1\nattribution:\n  trails:\n    - {prefix: c}", want: ":4: a trail needs either a bucket or a folder"},
+	{src: "version: 1\nattribution:\n  trails:\n    - {folder: c, region: r}", want: ":4: prefix, region, role_arn and profile are those of a bucket"},
+	{src: "version: 1\nattribution:\n  trails:\n    - bucket: s3://trail/x", want: ":4: bucket must be a bucket's name, without s3://"},
+	{src: "version: 1\nattribution:\n  lookup_events:\n    - account: prod", want: ":4: an account has 12 digits"},
+	{src: "version: 1\nattribution:\n  lookup_events:\n    - account: 123456789012", want: ":4: account must be text; put quotes around it"},
+	{src: "version: 1\nattribution:\n  lookup_events:\n    - role_arn: reader", want: ":4: role_arn: write a role as arn:aws:iam::"},
+	{src: "version: 1\nattribution:\n  lookup_events:\n    - {account: '123456789012', role_arn: 'arn:aws:iam::210987654321:role/r'}", want: ":4: account and role_arn name two accounts", lenient: true},
+	{src: "version: 1\nattribution:\n  automation:\n    - roles: [a]", want: ":4: automation needs a name"},
+	{src: "version: 1\nattribution:\n  automation:\n    - name: a", want: ":4: automation needs roles or user_agents"},
 	{src: "version: 1\nschedule: daily", want: ":2: schedule: it must have five fields"},
-	{src: "version: 1\nalerts: [{on: [drift]}]", want: ":2: an alert needs to"},
+	{src: "version: 1\ntime_zone: Mars/Olympus", want: ":2: time_zone: there is no time zone of that name", lenient: true},
+	{src: "version: 1\nserver: {listen: here}", want: ":2: listen \"here\": write it as 127.0.0.1:8420", lenient: true},
+	{src: "version: 1\nserver: {url: 'https://u:CANARY@host'}", want: ":2: url must be that of the server's first page", lenient: true},
+	{src: "version: 1\nserver: {trust_proxy: [proxy]}", want: ":2: an entry of trust_proxy: write a range of addresses", lenient: true},
+	{src: "version: 1\nserver: {oidc: {client_id: a}}", want: ":2: oidc needs an issuer and a client_id"},
+	{src: "version: 1\nserver: {oidc: {issuer: 'https://a', client_id: a, roles: {viewer: ['*']}}}", want: ":2: the client's secret is in an environment variable or in a file"},
+	{src: "version: 1\nserver: {oidc: {issuer: 'https://a', client_id: a, client_secret_env: A}}", want: ":2: roles must say who may come in"},
+	{src: "version: 1\nsources: [{folder: a}]", want: ":2: a source needs a name"},
+	{src: "version: 1\nsources: [{name: ../a, folder: a}]", want: ":2: a source needs a name"},
+	{src: "version: 1\nsources: [{name: a}]", want: ":2: a source is either a folder or a git repository"},
+	{src: "version: 1\nsources: [{name: a, folder: a, branch: b}]", want: ":2: branch, tag, path, credentials and push are of a git repository", lenient: true},
+	{src: "version: 1\nsources: [{name: a, folder: a}, {name: a, folder: b}]", want: "there are two sources with the name a", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'https://u:CANARY@host/x'}]", want: ":2: the URL of the repository has a name or a password in it", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'ext::sh -c CANARY'}]", want: ":2: the URL of the repository must begin with", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: '--upload-pack=CANARY'}]", want: ":2: the URL of the repository must begin with", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'ssh://-oProxyCommand=CANARY/x'}]", want: ":2: the URL of the repository", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'ssh://-oProxyCommand=CANARY@host/x'}]", want: ":2: the URL of the repository", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: '-oProxyCommand@host:x'}]", want: ":2: the URL of the repository", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'git@-oProxyCommand:x'}]", want: ":2: the URL of the repository", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'git@host:-x'}]", want: ":2: the URL of the repository", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'https://host/x?token=CANARY'}]", want: ":2: the URL of the repository has more in it than host and path", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: \"https://host/x\\nCANARY\"}]", want: ":2: the URL of the repository has control characters", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'git://host/x'}]", want: ":2: the URL of the repository must begin with", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'https://host/x', branch: '--force'}]", want: "is no name of a branch or tag", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'https://host/x', branch: b, tag: c}]", want: "branch and tag exclude each other", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'https://host/x', path: ../up}]", want: "is not a folder of the repository", lenient: true},
+	{src: "version: 1\nsources: [{name: a, git: 'https://host/x', credentials: {username: u}}]", want: "credentials are one of token_env"},
+	{src: "version: 1\nalerts: [{on: [new]}]", want: ":2: an alert needs one place"},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}, teams: {url_env: B}}]", want: ":2: an alert needs one place"},
+	{src: "version: 1\nalerts: [{slack: {url: 'https://hooks.slack.com/services/CANARY'}}]", want: `:2: unknown key "url"`},
+	{src: "version: 1\nalerts: [{slack: {}}]", want: ":2: url is a secret: name an environment variable as url_env or a file as url_file"},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}, on: [drift]}]", want: `"drift" is no kind of alert; there are new, changed, `},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}, severity: bad}]", want: `:2: severity: "bad" is no severity; there are high, medium and low`},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}, causes: [me]}]", want: `"me" is no cause`},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}, quiet: {from: '22:00'}}]", want: ":2: quiet needs from and to, or days"},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}, quiet: {from: '25:00', to: '1:00'}}]", want: `:2: from: write a time of day as "22:00"`},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}, quiet: {days: [holiday]}}]", want: "write a day as mon, tue"},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}, not_checkable_after: -1}]", want: "must not be negative"},
+	{src: "version: 1\nalerts: [{slack: {url_env: A}}, {slack: {url_env: B}}]", want: "there are two alerts with the name slack", lenient: true},
+	{src: "version: 1\nalerts: [{sns: {topic: drift}}]", want: ":2: topic must be the ARN of an SNS topic"},
+	{src: "version: 1\nalerts: [{email: {host: h, from: a@b.c}}]", want: ":2: email needs host, from and to"},
+	{src: "version: 1\nalerts: [{email: {host: h, from: nobody, to: [a@b.c]}}]", want: `:2: "nobody" is no e-mail address`, lenient: true},
+	{src: "version: 1\nalerts: [{email: {host: h, from: a@b.c, to: [a@b.c], username: u}}]", want: ":2: password is a secret"},
+	{src: "version: 1\nalerts: [{pagerduty: {routing_key_env: A, routing_key_file: B}}]", want: ":2: routing_key is a secret"},
+	{src: "version: 1\nalerts: [{webhook: {secret_env: A}}]", want: ":2: a webhook needs one of url, url_env and url_file"},
+	{src: "version: 1\nalerts: [{github: {repository: acme, token_env: T}}]", want: ":2: repository must be written as owner/name"},
+	{src: "version: 1\nseverity: [{severity: high}]", want: ":2: a rule of severity needs an address"},
+	{src: "version: 1\nseverity: [{type: x}]", want: ":2: a rule of severity needs a severity"},
+	{src: "version: 1\nseverity: [{kind: gone, severity: low}]", want: `:2: kind "gone"`},
 }
 
 func TestSettingsWrong(t *testing.T) {
@@ -282,7 +435,7 @@ func TestSchemaAgrees(t *testing.T) {
 		m.Content = m.Content[:len(m.Content)-2]
 		places++
 	}
-	if places != 9 {
+	if places != 45 {
 		t.Errorf("an unknown key was tried in %d places", places)
 	}
 }

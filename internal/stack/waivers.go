@@ -125,10 +125,10 @@ func (d *decoder) json(n *yaml.Node) json.RawMessage {
 }
 
 // WaiversPath is where the waivers of these settings are: beside the settings
-// file; without one, in dir or the nearest folder above it that has such a file,
+// file, or in the folder that stands for theirs; without one, in dir or the nearest folder above it that has such a file,
 // up to the top of the repository, which is where a new one goes.
 func (s *Settings) WaiversPath(dir string) (string, error) {
-	if s.File != "" {
+	if s.Dir != "" {
 		return shortest(filepath.Join(s.Dir, WaiversFile)), nil
 	}
 	dir, err := filepath.Abs(dir)

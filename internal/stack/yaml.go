@@ -147,14 +147,19 @@ func (d *decoder) basic(n *yaml.Node, v reflect.Value, what string) {
 			d.errorf(n, "%s must be a whole number", what)
 		}
 		v.SetInt(i)
+	case v.Kind() == reflect.Bool && n.Tag == "!!bool":
+		v.SetBool(strings.EqualFold(n.Value, "true"))
 	default:
 		d.errorf(n, "%s must be %s", what, kindName(v.Kind()))
 	}
 }
 
 func kindName(k reflect.Kind) string {
-	if k == reflect.Int {
+	switch k {
+	case reflect.Int:
 		return "a whole number"
+	case reflect.Bool:
+		return "true or false"
 	}
 	return `text; put quotes around it if it looks like a number or like true`
 }

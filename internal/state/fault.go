@@ -16,10 +16,6 @@ type UnsoundError struct {
 func (e *UnsoundError) Error() string { return e.Err.Error() }
 func (e *UnsoundError) Unwrap() error { return e.Err }
 
-// DigestMismatch is the code of a state that is not the one whose digest was
-// written last.
-const DigestMismatch = "state_digest_mismatch"
-
 // minSecret is the length below which a value is too common a word to be taken
 // out of messages. Real credentials are longer.
 const minSecret = 6

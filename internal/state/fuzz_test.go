@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"holdfast/internal/drift"
 	"holdfast/internal/state"
 )
 
@@ -35,7 +36,7 @@ func FuzzDecode(f *testing.F) {
 			}
 			return
 		}
-		s.Integrity(func(string) bool { return false })
+		examine(t, src)
 		rewritten, ok := rewrite(t, src)
 		if !ok {
 			return
@@ -135,4 +136,19 @@ func compact(t *testing.T, s *state.State) {
 			*raw = out
 		}
 	}
+}
+
+// examine asks of a state all that is asked of its integrity.
+func examine(t *testing.T, src []byte) {
+	t.Helper()
+	s, err := state.Decode(src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	no := func(string) bool { return false }
+	s.Integrity(state.Code{Declares: no, Uses: no, Versions: []string{"~> 1.0"}})
+	overlap := &state.Overlap{}
+	overlap.Add(drift.StackRef{ID: "a"}, "a", s)
+	overlap.Add(drift.StackRef{ID: "b"}, "b", s)
+	overlap.Faults()
 }

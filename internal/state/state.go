@@ -44,6 +44,8 @@ type Instance struct {
 
 	Identity        json.RawMessage // nil when there is none
 	IdentityVersion int64
+
+	named *named // once somebody asked
 }
 
 // ErrFormat is found in the error of a state that can't be decoded.

@@ -4,12 +4,9 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"reflect"
-	"strings"
 	"testing"
 
 	"github.com/zclconf/go-cty/cty"
@@ -195,113 +192,6 @@ func TestDecodeDamaged(t *testing.T) {
 			}
 			if want := state.ErrFormat.Error() + ": " + want; err.Error() != want {
 				t.Errorf("got  %s\nwant %s", err, want)
-			}
-		})
-	}
-}
-
-func TestIntegrity(t *testing.T) {
-	t.Parallel()
-	if got := decode(t, "opentofu").Integrity(nil); len(got) > 0 {
-		t.Errorf("a sound state has %v", got)
-	}
-	type fault struct {
-		code     string
-		severity drift.Severity
-		address  string
-	}
-	var got []fault
-	for _, f := range decode(t, "unsound").Integrity(nil) {
-		got = append(got, fault{f.Code, f.Severity, f.Address})
-		if f.Message == "" {
-			t.Errorf("%s says nothing", f.Code)
-		}
-	}
-	want := []fault{
-		{"duplicate_instance", drift.SeverityError, "aws_sqs_queue.jobs[0]"},
-		{"duplicate_instance", drift.SeverityError, "aws_sqs_queue.jobs[0]"},
-		{"tainted_object", drift.SeverityWarning, "aws_sqs_queue.jobs[1]"},
-		{"deposed_object", drift.SeverityWarning, "aws_sqs_queue.jobs[1]"},
-		{"deposed_object", drift.SeverityWarning, "aws_sqs_queue.jobs[1]"},
-		{"deposed_object", drift.SeverityWarning, "aws_sqs_queue.jobs[2]"},
-		{"duplicate_instance", drift.SeverityError, `aws_sqs_queue.jobs["0"]`},
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
-	}
-}
-
-// The state of the example, as Terraform wrote it, is sound; one edit of it makes
-// each of the faults, and no other.
-func TestIntegrityOfOneEdit(t *testing.T) {
-	t.Parallel()
-	src, err := os.ReadFile("testdata/device-tokens.tfstate")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const function, table = "aws_lambda_function.device_token", "aws_dynamodb_table.device_tokens"
-	type instance = map[string]any
-	for name, c := range map[string]struct {
-		address string // of the resource that is edited
-		edit    func(resource map[string]any, first instance)
-		want    string
-	}{
-		"nothing": {function, func(map[string]any, instance) {}, ""},
-		"twice": {function, func(r map[string]any, first instance) { r["instances"] = []any{first, first} },
-			"duplicate_instance error " + function},
-		"tainted": {function, func(_ map[string]any, first instance) { first["status"] = "tainted" }, "tainted_object warning " + function},
-		"deposed": {function, func(_ map[string]any, first instance) { first["deposed"] = "0a1b2c3d" }, "deposed_object warning " + function},
-		"no id": {table, func(_ map[string]any, first instance) { first["attributes"].(instance)["id"] = nil },
-			"missing_id error " + table},
-		"an empty id": {table, func(_ map[string]any, first instance) { first["attributes"].(instance)["id"] = "" },
-			"missing_id error " + table},
-		"a dependency that is gone": {function, func(_ map[string]any, first instance) {
-			first["dependencies"] = append(first["dependencies"].([]any), "module.old.aws_iam_role.gone")
-		}, "dangling_dependency info " + function},
-		"a dependency on an instance": {function, func(_ map[string]any, first instance) {
-			first["dependencies"] = append(first["dependencies"].([]any), table+"[0]")
-		}, ""},
-		"under another index": {table, func(r map[string]any, first instance) {
-			second := maps.Clone(first)
-			second["index_key"] = "other"
-			r["instances"] = []any{first, second}
-		}, "shared_object error " + table + `["other"]`},
-		"another object with the same id": {table, func(r map[string]any, first instance) {
-			second, attributes := maps.Clone(first), maps.Clone(first["attributes"].(instance))
-			attributes["arn"] = "arn:aws:dynamodb:eu-west-1:111122223333:table/other"
-			second["index_key"], second["attributes"] = "other", attributes
-			r["instances"] = []any{first, second}
-		}, ""},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			var file map[string]any
-			if err := json.Unmarshal(src, &file); err != nil {
-				t.Fatal(err)
-			}
-			edited := false
-			for _, r := range file["resources"].([]any) {
-				r := r.(map[string]any)
-				if fmt.Sprintf("%s.%s", r["type"], r["name"]) == c.address {
-					c.edit(r, r["instances"].([]any)[0].(map[string]any))
-					edited = true
-				}
-			}
-			out, err := json.Marshal(file)
-			if err != nil || !edited {
-				t.Fatal(err, edited)
-			}
-			s, err := state.Decode(out)
-			if err != nil {
-				t.Fatal(err)
-			}
-			declared := func(place string) bool { return place == "aws_api_gateway_authorizer.cognito" } // with no instances
-			var got []string
-			for _, f := range s.Integrity(declared) {
-				got = append(got, fmt.Sprintf("%s %s %s", f.Code, f.Severity, f.Address))
-			}
-			if strings.Join(got, "\n") != c.want {
-				t.Errorf("got  %q\nwant %q", got, c.want)
 			}
 		})
 	}

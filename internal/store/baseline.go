@@ -56,9 +56,13 @@ func (s *Store) SaveBaseline(ctx context.Context, b drift.Baseline, renewedBy, r
 		if err != nil {
 			return err
 		}
+		of := "resources"
+		if len(b.Resources) == 1 {
+			of = "resource"
+		}
 		return newWriter(tx, b.At).event(ctx, drift.Event{
 			At: b.At, Kind: drift.EventBaseline, Run: b.Run, Stack: b.Stack,
-			Detail: fmt.Sprintf("%s: %d resources", detail, len(b.Resources)), Reason: reason, Actor: renewedBy,
+			Detail: fmt.Sprintf("%s: %d %s", detail, len(b.Resources), of), Reason: reason, Actor: renewedBy,
 		}, 0)
 	})
 }

@@ -79,12 +79,12 @@ func TestLife(t *testing.T) {
 		episodes := all(t, s.Episodes(t.Context(), store.Filter{}))
 		want := []drift.Episode{
 			{
-				Number: 1, Stack: stackWith().Ref(), Finding: f, Life: drift.LifeResolved, FirstSeen: day, LastSeen: day.AddDate(0, 0, 2),
+				Number: 1, Stack: stackWith().Ref(), Finding: f, Life: drift.LifeResolved, FirstSeen: day, LastSeen: day.AddDate(0, 0, 2), Revised: day.AddDate(0, 0, 2),
 				FirstRun: first, LastRun: episodes[0].LastRun, Seen: 3, Ended: day.AddDate(0, 0, 3),
 			},
 			{
 				Number: 2, Stack: stackWith().Ref(), Finding: f, Life: drift.LifeOpen, FirstSeen: day.AddDate(0, 0, 4),
-				LastSeen: day.AddDate(0, 0, 4), FirstRun: last, LastRun: last, Seen: 1,
+				LastSeen: day.AddDate(0, 0, 4), Revised: day.AddDate(0, 0, 4), FirstRun: last, LastRun: last, Seen: 1,
 			},
 		}
 		if diff := cmp.Diff(want, episodes); diff != "" {

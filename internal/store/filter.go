@@ -1,7 +1,6 @@
 package store
 
 import (
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -41,6 +40,27 @@ func (c *clause) add(term string, values ...any) {
 	c.terms = append(c.terms, "("+term+")")
 }
 
+// in adds that a column has one of some values; none: any.
+func (c *clause) in(column string, values []string) {
+	if len(values) == 0 {
+		return
+	}
+	var marks []string
+	var args []any
+	for _, v := range values {
+		marks, args = append(marks, "?"), append(args, clean(v))
+	}
+	c.add(column+" IN ("+strings.Join(marks, ", ")+")", args...)
+}
+
+// contains is the pattern of text that has a part, in small letters.
+func contains(part string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`).Replace(clean(strings.ToLower(part))) + "%"
+}
+
+// number is one as the text of a query has it.
+func number(n int) string { return strconv.Itoa(n) }
+
 func (c *clause) String() string {
 	if len(c.terms) == 0 {
 		return ""
@@ -60,10 +80,22 @@ func (f Filter) common() *clause {
 		c.add("address = ? OR SUBSTR(address, 1, ?) = ? OR SUBSTR(address, 1, ?) = ?", address, length, address+".", length, address+"[")
 	}
 	if f.Finding != "" {
-		finding, _ := splitEpisode(clean(f.Finding))
-		c.add("SUBSTR(finding_id, 1, ?) = ?", utf8.RuneCountInString(finding), finding)
+		c.finding(clean(f.Finding))
 	}
 	return c
+}
+
+// wholeID is how long the ids of drift.FindingID are. An index finds a whole one.
+const wholeID = 12
+
+// finding leaves what is of a finding, by its id or a start of one.
+func (c *clause) finding(id string) {
+	finding, _ := splitEpisode(id)
+	if len(finding) >= wholeID {
+		c.add("finding_id = ?", finding)
+		return
+	}
+	c.add("SUBSTR(finding_id, 1, ?) = ?", utf8.RuneCountInString(finding), finding)
 }
 
 // splitEpisode takes the id of an episode apart; the number is 0 for that of a
@@ -85,14 +117,11 @@ func (f Filter) episodes() *clause {
 	if f.Open {
 		c.add("ended = 0")
 	}
-	if len(f.Lives) > 0 {
-		var marks []string
-		var values []any
-		for _, life := range f.Lives {
-			marks, values = append(marks, "?"), append(values, string(life))
-		}
-		c.add(fmt.Sprintf("life IN (%s)", strings.Join(marks, ", ")), values...)
+	var lives []string
+	for _, life := range f.Lives {
+		lives = append(lives, string(life))
 	}
+	c.in("life", lives)
 	if !f.Since.IsZero() {
 		c.add("ended = 0 OR ended >= ?", millis(f.Since))
 	}

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
+	"fmt"
 	"io/fs"
 	"time"
 
@@ -55,6 +57,7 @@ func (s *Store) update(ctx context.Context, provider *goose.Provider) (again boo
 	}
 	sources := provider.ListSources()
 	known := sources[len(sources)-1].Version
+	s.known = known
 	switch has, _ := s.version(ctx); {
 	case has == known:
 		return false, nil
@@ -71,4 +74,22 @@ func (s *Store) version(ctx context.Context) (int64, error) {
 	var version int64
 	err := s.db.QueryRowContext(ctx, "SELECT COALESCE(MAX(version_id), 0) FROM "+goose.DefaultTablename).Scan(&version)
 	return version, err
+}
+
+// Errors of Ready.
+var (
+	ErrUnreachable = errors.New("the database can't be reached")
+	ErrVersion     = errors.New("the tables are of another version than this Holdfast knows")
+)
+
+// Ready reports whether the history can be used: ErrUnreachable or ErrVersion is
+// wrapped where it can't. It asks the database each time.
+func (s *Store) Ready(ctx context.Context) error {
+	switch has, err := s.version(ctx); {
+	case err != nil:
+		return errors.Join(ErrUnreachable, s.failed("looking whether it is there", err))
+	case has != s.known:
+		return fmt.Errorf("%w: %d, not %d", ErrVersion, has, s.known)
+	}
+	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"iter"
 	"time"
 
 	"holdfast/internal/drift"
@@ -11,7 +12,7 @@ import (
 
 // Outcome is what somebody did about a finding through Holdfast.
 type Outcome struct {
-	Kind    drift.EventKind // accepted, reverted or attempted
+	Kind    drift.EventKind // accepted, reverted, proposed or attempted
 	Stack   drift.StackRef
 	Finding drift.Finding // as it was when it was done
 	// At is when it was done; zero means now. That the drift was gone then or later
@@ -26,10 +27,10 @@ type Outcome struct {
 
 // lives are the kinds of outcomes, and what they make of a finding.
 var lives = map[drift.EventKind]drift.Life{
-	drift.EventAccepted: drift.LifeAccepted, drift.EventReverted: drift.LifeReverted, drift.EventAttempted: "",
+	drift.EventAccepted: drift.LifeAccepted, drift.EventReverted: drift.LifeReverted, drift.EventProposed: "", drift.EventAttempted: "",
 }
 
-// End records an outcome: its event and, unless it was only attempted, the end of
+// End records an outcome: its event and, unless it was only proposed or attempted, the end of
 // the finding's episode. A finding that the history doesn't have, or has as
 // over, gets an episode for it.
 func (s *Store) End(ctx context.Context, o Outcome) error {
@@ -53,8 +54,43 @@ func (s *Store) End(ctx context.Context, o Outcome) error {
 		if err != nil {
 			return err
 		}
-		return newWriter(tx, o.At).turn(ctx, o.turn(known, life))
+		if _, err := tx.ExecContext(ctx, "DELETE FROM intents WHERE stack_id = $1 AND finding_id = $2", clean(o.Stack.ID), clean(o.Finding.ID)); err != nil {
+			return err
+		}
+		turn := o.turn(known, life)
+		if err := newWriter(tx, o.At).turn(ctx, turn); err != nil {
+			return err
+		}
+		if err := s.keep(ctx, tx, turn.Alerts()); err != nil {
+			return err
+		}
+		return count(ctx, tx, o.Stack.ID)
 	})
+}
+
+// Intend records that somebody is about to bring outcomes about. What is there when
+// that may have changed something, and End is not called, tells of it: see Intents.
+func (s *Store) Intend(ctx context.Context, outcomes []Outcome) error {
+	return s.inTransaction(ctx, "recording what is about to be done", func(tx *sql.Tx) error {
+		for _, o := range outcomes {
+			text, err := encode(o)
+			if err != nil {
+				return err
+			}
+			_, err = tx.ExecContext(ctx, `INSERT INTO intents (stack_id, finding_id, intent) VALUES ($1, $2, $3)
+				ON CONFLICT (stack_id, finding_id) DO UPDATE SET intent = excluded.intent`, clean(o.Stack.ID), clean(o.Finding.ID), text)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Intents gives the outcomes that were intended and have not come yet: somebody is
+// at it, or was cut off.
+func (s *Store) Intents(ctx context.Context) iter.Seq2[Outcome, error] {
+	return each(ctx, s, "reading what was begun", document[Outcome], "SELECT intent FROM intents ORDER BY stack_id, finding_id")
 }
 
 // turn is what the outcome makes of the finding's latest episode.
@@ -83,7 +119,7 @@ func (o Outcome) end(e *drift.Episode, life drift.Life) (delta int) {
 	switch {
 	case e.Life == drift.LifeOpen:
 		delta = -1
-	case e.Life == drift.LifeResolved && !e.Ended.Before(o.At):
+	case e.Life.Over() && !e.Ended.Before(o.At):
 		ended = e.Ended // the check that proved it was recorded first
 	case e.Number == 0 || e.Life.Over():
 		*e = drift.Episode{

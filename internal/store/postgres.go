@@ -7,12 +7,18 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
 
 // connectTimeout bounds a connection where the URL doesn't say connect_timeout.
 const connectTimeout = 10 * time.Second
+
+// postgresConnections of one process: its checks, its queue and its pages don't
+// wait for each other, and several processes fit into the hundred that a server
+// takes by default.
+const postgresConnections = 10
 
 // openPostgres prepares connections to a database; the first query makes one.
 func openPostgres(where string) (*Store, error) {
@@ -33,7 +39,7 @@ func openPostgres(where string) (*Store, error) {
 	}
 	s.place = fmt.Sprintf("postgres://%s/%s", config.Host, config.Database)
 	s.db = stdlib.OpenDB(*config)
-	s.db.SetMaxOpenConns(connections)
+	s.db.SetMaxOpenConns(postgresConnections)
 	s.db.SetConnMaxIdleTime(time.Minute)
 	return s, nil
 }
@@ -55,4 +61,12 @@ func passwords(where string) []string {
 		}
 	}
 	return secrets
+}
+
+// isDeadlock reports whether the database has ended a transaction because another
+// one and it waited for each other.
+func isDeadlock(err error) bool {
+	const deadlockDetected = "40P01"
+	failed, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && failed.Code == deadlockDetected
 }

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"holdfast/internal/drift"
@@ -44,6 +45,14 @@ func (s *Store) Begin(ctx context.Context, r drift.RunRecord) (*Run, error) {
 		return nil, s.failed(what, err)
 	}
 	return &Run{store: s, record: r, begun: time.Now()}, nil
+}
+
+// By records who has begun the run.
+func (r *Run) By(ctx context.Context, actor string) error {
+	if _, err := r.store.db.ExecContext(ctx, "UPDATE runs SET actor = $1 WHERE id = $2", clean(actor), r.ID()); err != nil {
+		return r.store.failed("recording who has begun a run", err)
+	}
+	return nil
 }
 
 // runID is unique, tells people when the run began, and sorts by that.
@@ -90,12 +99,16 @@ func (r *Run) SaveAt(ctx context.Context, st drift.Stack, covers func(address st
 			return err
 		}
 		w := newWriter(tx, look.At)
-		for _, turn := range look.Follow(known) {
+		turns := look.Follow(known)
+		for _, turn := range turns {
 			if err := w.turn(ctx, turn); err != nil {
 				return err
 			}
 		}
-		return nil
+		if err := r.store.tell(ctx, tx, look, turns); err != nil {
+			return err
+		}
+		return count(ctx, tx, st.ID)
 	})
 }
 
@@ -154,14 +167,21 @@ func (row stackRow) save(ctx context.Context, tx *sql.Tx, look drift.Look) error
 		return err
 	}
 	_, err = tx.ExecContext(ctx, "UPDATE stacks SET run = $1, looked_at = $2, result = $3 WHERE id = $4", look.Run, millis(look.At), result, clean(st.ID))
-	return err
+	if err != nil {
+		return err
+	}
+	return list(ctx, tx, look)
 }
 
 // latestEpisodes are the last episodes of all findings of a stack, first ones first.
 func latestEpisodes(ctx context.Context, tx *sql.Tx, stackID string) ([]drift.Episode, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT e.episode FROM episodes e WHERE e.stack_id = $1 AND NOT EXISTS (
-		SELECT 1 FROM episodes n WHERE n.stack_id = e.stack_id AND n.finding_id = e.finding_id AND n.number > e.number)
-		ORDER BY e.first_seen, e.finding_id`, clean(stackID))
+	return episodesWhere(ctx, tx, `stack_id = $1 AND NOT EXISTS (
+		SELECT 1 FROM episodes n WHERE n.stack_id = e.stack_id AND n.finding_id = e.finding_id AND n.number > e.number)`, clean(stackID))
+}
+
+// episodesWhere are episodes, first ones first.
+func episodesWhere(ctx context.Context, tx *sql.Tx, where string, args ...any) ([]drift.Episode, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT e.episode FROM episodes e WHERE "+where+" ORDER BY e.first_seen, e.finding_id, e.number", args...) //nolint:gosec // where is one of our own texts
 	if err != nil {
 		return nil, err
 	}
@@ -212,13 +232,32 @@ func (w *writer) episode(ctx context.Context, e drift.Episode) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.tx.ExecContext(ctx, `INSERT INTO episodes (stack_id, finding_id, number, address, life, first_seen, last_seen, ended, episode)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+	cause := ""
+	if e.Finding.Cause != nil {
+		cause = string(e.Finding.Cause.Class)
+	}
+	_, err = w.tx.ExecContext(ctx, `INSERT INTO episodes (stack_id, finding_id, number, address, life, first_seen, last_seen, ended, episode, cause, kind, severity, find)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
 		ON CONFLICT (stack_id, finding_id, number) DO UPDATE SET
-			life = excluded.life, last_seen = excluded.last_seen, ended = excluded.ended, episode = excluded.episode`,
+			life = excluded.life, last_seen = excluded.last_seen, ended = excluded.ended, episode = excluded.episode, cause = excluded.cause, kind = excluded.kind,
+			severity = excluded.severity, find = excluded.find`,
 		clean(e.Stack.ID), clean(e.Finding.ID), e.Number, clean(e.Finding.Address), string(e.Life),
-		millis(e.FirstSeen), millis(e.LastSeen), millis(e.Ended), text)
+		millis(e.FirstSeen), millis(e.LastSeen), millis(e.Ended), text, cause, string(e.Finding.Kind), string(e.Finding.Severity), findText(e.Finding.Address, e.Stack))
 	return err
+}
+
+// mostFind bounds each part of what findings are searched by, in bytes: PostgreSQL
+// takes no longer text into an index.
+const mostFind = 500
+
+// findText is what findings are searched by.
+func findText(address string, stack drift.StackRef) string {
+	var parts []string
+	for _, part := range []string{address, stack.Path, stack.Name} {
+		part = strings.ToLower(part)
+		parts = append(parts, clean(part[:min(len(part), mostFind)]))
+	}
+	return strings.Join(parts, "\n")
 }
 
 func (w *writer) event(ctx context.Context, e drift.Event, delta int) error {
@@ -228,7 +267,7 @@ func (w *writer) event(ctx context.Context, e drift.Event, delta int) error {
 	if err != nil {
 		return err
 	}
-	_, err = w.tx.ExecContext(ctx, "INSERT INTO events (id, at, stack_id, finding_id, address, delta, event) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		e.ID, millis(e.At), clean(e.Stack.ID), clean(e.Finding), clean(e.Address), delta, text)
+	_, err = w.tx.ExecContext(ctx, "INSERT INTO events (id, at, stack_id, finding_id, address, delta, event, kind) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+		e.ID, millis(e.At), clean(e.Stack.ID), clean(e.Finding), clean(e.Address), delta, text, string(e.Kind))
 	return err
 }

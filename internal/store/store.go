@@ -24,7 +24,10 @@ type Store struct {
 	dialect goose.Dialect // of migrations
 	place   string        // as messages name it, without secrets
 	secrets []string      // that no message may hold
+	known   int64         // version of the tables
 	help    string        // what to do where it can't be written
+
+	keepsAlerts bool
 }
 
 // Open opens the history in a PostgreSQL database, for a URL that begins with
@@ -41,6 +44,9 @@ func Open(ctx context.Context, where string) (*Store, error) {
 	}
 	if err := s.migrate(ctx); err != nil {
 		return nil, errors.Join(s.failed("opening it", err), s.db.Close())
+	}
+	if err := s.fillLists(ctx); err != nil {
+		return nil, errors.Join(err, s.db.Close())
 	}
 	return s, nil
 }
@@ -141,14 +147,37 @@ func each[T any](ctx context.Context, s *Store, what string, scan func(*sql.Rows
 	}
 }
 
+// collect gives the rows of a query in a transaction, which are few.
+func collect[T any](rows *sql.Rows, scan func(*sql.Rows) (T, error)) (list []T, err error) {
+	defer func() { _ = rows.Close() }() // rows.Err says what went wrong
+	for rows.Next() {
+		value, err := scan(rows)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, value)
+	}
+	return list, rows.Err()
+}
+
+// column reads a row that is one value.
+func column[T any](rows *sql.Rows) (value T, err error) {
+	err = rows.Scan(&value)
+	return value, err
+}
+
 // document reads a column that holds a value as JSON.
 func document[T any](rows *sql.Rows) (T, error) {
-	var value T
 	var text string
 	if err := rows.Scan(&text); err != nil {
-		return value, err
+		var none T
+		return none, err
 	}
-	err := json.Unmarshal([]byte(text), &value)
+	return decode[T](text)
+}
+
+func decode[T any](text string) (value T, err error) {
+	err = json.Unmarshal([]byte(text), &value)
 	return value, err
 }
 

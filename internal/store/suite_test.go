@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +102,60 @@ func TestSaveTime(t *testing.T) {
 	})
 }
 
+// TestCauses: causes come after what they explain, and to that run's alone.
+func TestCauses(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, where string) {
+		s := open(t, where)
+		if k, err := s.Known(t.Context(), stackWith().ID); !k.Whole.IsZero() || len(k.Episodes) > 0 || k.Last.ID != "" || err != nil {
+			t.Errorf("a new history knows %+v, %v", k, err)
+		}
+		f, other := finding("a.b", "1"), finding("a.c", "1")
+		run, err := s.Begin(t.Context(), drift.RunRecord{StartedAt: at(0)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := run.SaveAt(t.Context(), stackWith(f, other), nil, at(0)); err != nil {
+			t.Fatal(err)
+		}
+		k, err := s.Known(t.Context(), stackWith().ID)
+		if !k.Whole.Equal(at(0)) || len(k.Episodes) != 2 || len(k.Last.Findings) != 2 || err != nil {
+			t.Errorf("it knows %+v, %v", k, err)
+		}
+		cause := &drift.Cause{Class: drift.CauseCLI, Summary: "changed by user bob", Since: at(-1)}
+		explain := func() {
+			t.Helper()
+			if err := run.Explain(t.Context(), stackWith().Ref(), map[string]*drift.Cause{f.ID: cause}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		explain()
+		explained := f
+		explained.Cause = cause
+		if diff := cmp.Diff([]drift.Stack{stackWith(explained, other)}, all(t, s.Stacks(t.Context()))); diff != "" {
+			t.Error(diff)
+		}
+		for _, e := range all(t, s.Episodes(t.Context(), store.Filter{})) {
+			if (e.Finding.Cause != nil) != (e.Finding.ID == f.ID) || e.Seen != 1 {
+				t.Errorf("%+v", e)
+			}
+		}
+		check(t, s, at(1), stackWith(f))
+		explain() // late
+		for _, e := range all(t, s.Episodes(t.Context(), store.Filter{Open: true})) {
+			if e.Finding.Cause != nil {
+				t.Errorf("a later run's finding has the cause of an earlier one: %+v", e)
+			}
+		}
+		if diff := cmp.Diff([]drift.Stack{stackWith(f)}, all(t, s.Stacks(t.Context()))); diff != "" {
+			t.Error(diff)
+		}
+		if events := all(t, s.Events(t.Context(), store.Filter{})); len(events) != 3 {
+			t.Errorf("%d events: %v", len(events), kinds(events))
+		}
+	})
+}
+
 func TestFilters(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(t *testing.T, where string) {
@@ -182,7 +237,7 @@ func TestBaselines(t *testing.T) {
 			t.Errorf("%+v", got)
 		}
 		events := all(t, s.Events(t.Context(), store.Filter{}))
-		if len(events) != 2 || events[0].Detail != "Baseline established: 1 resources" || events[1].Detail != "Baseline renewed: 1 resources" ||
+		if len(events) != 2 || events[0].Detail != "Baseline established: 1 resource" || events[1].Detail != "Baseline renewed: 1 resource" ||
 			events[1].Actor != "kim" || events[1].Reason != "released" || events[0].Stack != b.Stack || events[0].Kind != drift.EventBaseline {
 			t.Errorf("%+v", events)
 		}
@@ -226,6 +281,60 @@ func TestOutcomes(t *testing.T) {
 		}
 		if err := s.End(t.Context(), store.Outcome{Kind: drift.EventFound}); err == nil {
 			t.Error("found is no outcome")
+		}
+	})
+}
+
+// TestIntents remembers what was begun until its outcome is there, whichever that
+// is, and of one finding the last beginning.
+func TestIntents(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, where string) {
+		s := open(t, where)
+		a, b := finding("aws_x.a", "1"), finding("aws_x.b", "1")
+		intend := func(actor string, when time.Time, findings ...drift.Finding) {
+			t.Helper()
+			var list []store.Outcome
+			for _, f := range findings {
+				list = append(list, store.Outcome{Kind: drift.EventReverted, Stack: stackWith().Ref(), Finding: f, At: when, Reason: "why", Ticket: "T-1", Actor: actor})
+			}
+			if err := s.Intend(t.Context(), list); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check(t, s, at(0), stackWith(a, b))
+		intend("kim", at(1), a, b)
+		intend("ada", at(2), b)
+		want := []store.Outcome{
+			{Kind: drift.EventReverted, Stack: stackWith().Ref(), Finding: a, At: at(1), Reason: "why", Ticket: "T-1", Actor: "kim"},
+			{Kind: drift.EventReverted, Stack: stackWith().Ref(), Finding: b, At: at(2), Reason: "why", Ticket: "T-1", Actor: "ada"},
+		}
+		byFinding := func(list []store.Outcome) []store.Outcome {
+			return slices.SortedFunc(slices.Values(list), func(a, b store.Outcome) int { return strings.Compare(a.Finding.Address, b.Finding.Address) })
+		}
+		if diff := cmp.Diff(want, byFinding(all(t, s.Intents(t.Context())))); diff != "" {
+			t.Error(diff)
+		}
+		if events := all(t, s.Events(t.Context(), store.Filter{})); len(events) != 2 {
+			t.Errorf("to intend is no event: %+v", events)
+		}
+		for n, o := range want {
+			if n == 1 {
+				o.Kind = drift.EventAttempted
+			}
+			if err := s.End(t.Context(), o); err != nil {
+				t.Fatal(err)
+			}
+			if left := all(t, s.Intents(t.Context())); len(left) != 1-n {
+				t.Errorf("%+v", left)
+			}
+		}
+		// Somebody else's check may have told of it first.
+		if err := s.End(t.Context(), want[0]); err != nil {
+			t.Fatal(err)
+		}
+		if episodes := all(t, s.Episodes(t.Context(), store.Filter{Address: "aws_x.a"})); len(episodes) != 1 || episodes[0].Life != drift.LifeReverted {
+			t.Errorf("%+v", episodes)
 		}
 	})
 }
@@ -356,5 +465,46 @@ func TestConcurrentSaves(t *testing.T) {
 			t.Errorf("%d stacks", n)
 		}
 		consistent(t, s, where)
+	})
+}
+
+// TestStateMarks: what is remembered of a state is its own, whatever becomes of
+// results; a history of an earlier version has it in the latest result.
+func TestStateMarks(t *testing.T) {
+	t.Parallel()
+	onEach(t, func(t *testing.T, where string) {
+		s := open(t, where)
+		id := stackWith().ID
+		mark := func() drift.StateMark {
+			t.Helper()
+			got, err := s.StateMark(t.Context(), id)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		if got := mark(); got != (drift.StateMark{}) {
+			t.Errorf("a new history remembers %+v", got)
+		}
+		result := stackWith()
+		result.State, result.Resources = drift.State{Lineage: "l", Serial: 7}, drift.Counts{Checked: 3}
+		check(t, s, at(0), result)
+		if got := mark(); got != (drift.StateMark{Lineage: "l", Serial: 7, Instances: 3}) {
+			t.Errorf("of a result: %+v", got)
+		}
+		for _, want := range []drift.StateMark{{At: at(1), Lineage: "l", Serial: 8, Instances: 3}, {At: at(2), Lineage: "l", Serial: 9, Instances: 4}} {
+			if err := s.SaveStateMark(t.Context(), id, want); err != nil {
+				t.Fatal(err)
+			}
+			unread := stackWith()
+			unread.State, unread.Resources = drift.State{}, drift.Counts{}
+			check(t, s, at(3), unread)
+			if diff := cmp.Diff(want, mark()); diff != "" {
+				t.Error(diff)
+			}
+		}
+		if got, err := s.StateMark(t.Context(), named("live/us").ID); err != nil || got != (drift.StateMark{}) {
+			t.Errorf("of another stack: %+v, %v", got, err)
+		}
 	})
 }

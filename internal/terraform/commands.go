@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	"holdfast/internal/terraform/program"
 )
 
 // Version is what the program says of itself.
@@ -15,13 +17,13 @@ type Version struct {
 	Tofu   bool
 }
 
-func (c CLI) versionCmd() command {
-	return command{[]string{"version", "-json"}, c.Dir, c.environment()}
+func (c CLI) versionCmd() program.Command {
+	return c.command("version", "-json")
 }
 
 // Version asks the program for its version.
 func (c CLI) Version(ctx context.Context) (Version, error) {
-	out, err := c.run(ctx, c.versionCmd())
+	out, err := c.versionCmd().Run(ctx)
 	if err != nil {
 		return Version{}, err
 	}
@@ -46,7 +48,7 @@ type PlanOptions struct {
 	VarFiles []string // in their order
 }
 
-func (c CLI) planCmd(o PlanOptions) command {
+func (c CLI) planCmd(o PlanOptions) program.Command {
 	args := []string{"plan", "-input=false", "-no-color", "-lock=false", "-refresh=true", "-out=" + o.Out}
 	if o.State != "" {
 		args = append(args, "-state="+o.State)
@@ -54,7 +56,7 @@ func (c CLI) planCmd(o PlanOptions) command {
 	for _, file := range o.VarFiles {
 		args = append(args, "-var-file="+file)
 	}
-	return command{args, c.Dir, c.environment()}
+	return c.command(args...)
 }
 
 // Plan writes a plan to a file. It takes no lock and changes nothing else. A
@@ -69,21 +71,21 @@ func (c CLI) Plan(ctx context.Context, o PlanOptions) error {
 	if err != nil {
 		return fmt.Errorf("making the plan file: %w", err)
 	}
-	_, err = c.run(ctx, c.planCmd(o))
+	_, err = c.planCmd(o).Run(ctx)
 	return err
 }
 
-func (c CLI) showCmd(file string) command {
-	return command{[]string{"show", "-json", "-no-color", file}, c.Dir, c.environment()}
+func (c CLI) showCmd(file string) program.Command {
+	return c.command("show", "-json", "-no-color", file)
 }
 
 // Show reads a plan file: the JSON document of a plan, secrets and all.
 func (c CLI) Show(ctx context.Context, file string) ([]byte, error) {
-	return c.run(ctx, c.showCmd(file))
+	return c.showCmd(file).Run(ctx)
 }
 
-func (c CLI) statePullCmd() command {
-	return command{[]string{"state", "pull"}, c.Dir, c.environment()}
+func (c CLI) statePullCmd() program.Command {
+	return c.command("state", "pull")
 }
 
 // ErrNoState is the error of a stack that has no state.
@@ -92,16 +94,15 @@ var ErrNoState = errors.New("there is no state")
 // StatePull gives the state of the selected workspace, from whichever backend,
 // decrypted where it is encrypted.
 func (c CLI) StatePull(ctx context.Context) ([]byte, error) {
-	out, err := c.run(ctx, c.statePullCmd())
+	out, err := c.statePullCmd().Run(ctx)
 	if err == nil && len(out) == 0 {
 		return nil, ErrNoState
 	}
 	return out, err
 }
 
-func (c CLI) initCmd() command {
-	args := []string{"init", "-backend=false", "-input=false", "-no-color", "-lockfile=readonly"}
-	return command{args, c.Dir, c.environment()}
+func (c CLI) initCmd() program.Command {
+	return c.command("init", "-backend=false", "-input=false", "-no-color", "-lockfile=readonly")
 }
 
 // isDir reports whether there is a folder, links followed.

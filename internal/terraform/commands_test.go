@@ -9,13 +9,15 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"holdfast/internal/terraform/program"
 )
 
 func TestCommands(t *testing.T) {
 	t.Parallel()
 	c := CLI{Binary: "/bin/terraform", Dir: "/stack", DataDir: "/data"}
 	for name, tt := range map[string]struct {
-		have command
+		have program.Command
 		want string
 	}{
 		"version":    {c.versionCmd(), "version -json"},
@@ -27,14 +29,14 @@ func TestCommands(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			if got := strings.Join(tt.have.args, " "); got != tt.want {
+			if got := strings.Join(tt.have.Args, " "); got != tt.want {
 				t.Errorf("it runs\n%s, want\n%s", got, tt.want)
 			}
-			if tt.have.dir != "/stack" {
-				t.Errorf("it works in %q", tt.have.dir)
+			if tt.have.Dir != "/stack" {
+				t.Errorf("it works in %q", tt.have.Dir)
 			}
-			if !slices.Contains(tt.have.env, "TF_DATA_DIR=/data") || !slices.Contains(tt.have.env, "CHECKPOINT_DISABLE=1") {
-				t.Errorf("its environment is %v", tt.have.env)
+			if !slices.Contains(tt.have.Env, "TF_DATA_DIR=/data") || !slices.Contains(tt.have.Env, "CHECKPOINT_DISABLE=1") {
+				t.Errorf("its environment is %v", tt.have.Env)
 			}
 		})
 	}
@@ -49,15 +51,15 @@ func TestEnvironment(t *testing.T) {
 	}
 	own := []string{"TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1"}
 	want := append([]string{"HOME=/h", "TF_VAR_a=1", "TF_CLI_CONFIG_FILE=/rc", "AWS_PROFILE=p", "TF_PLUGIN_CACHE_DIR=/cache"}, own...)
-	if diff := cmp.Diff(append(slices.Clone(want), "TF_DATA_DIR=/ours"), CLI{Env: given, DataDir: "/ours"}.environment()); diff != "" {
+	if diff := cmp.Diff(append(slices.Clone(want), "TF_DATA_DIR=/ours"), program.Environment(given, "/ours", "")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if env := (CLI{Env: given}).environment(); getenv(env, "TF_DATA_DIR") != "/theirs" {
+	if env := program.Environment(given, "", "test"); getenv(env, "TF_DATA_DIR") != "/theirs" || getenv(env, "TF_WORKSPACE") != "test" {
 		t.Errorf("without a data folder of ours: %v", env)
 	}
 	scratch := t.TempDir()
 	install := CLI{Env: given}.forInstall(scratch)
-	if got := getenv(install.environment(), "TF_PLUGIN_CACHE_DIR"); got != filepath.Join(scratch, "cache") {
+	if got := getenv(install.initCmd().Env, "TF_PLUGIN_CACHE_DIR"); got != filepath.Join(scratch, "cache") {
 		t.Errorf("an install would write to the plugin cache %s", got)
 	}
 }
@@ -105,33 +107,4 @@ func TestFind(t *testing.T) {
 			}
 		})
 	}
-}
-
-func TestSaid(t *testing.T) {
-	t.Parallel()
-	c := CLI{Redact: func(s string) string {
-		return strings.NewReplacer("not-a-real secret", "(sensitive)", "not-a-real-token", "(sensitive)").Replace(s)
-	}}
-	for name, tt := range map[string]struct{ stderr, want string }{
-		"nothing":         {"", ""},
-		"a frame":         {"\n╷\n│ Error: No value\n│ \n│   on main.tf line 1:\n╵\n", "Error: No value on main.tf line 1:"},
-		"after a warning": {"Warning: old\nError: new\n", "Error: new"},
-		"a secret":        {"Error: bad not-a-real-token here", "Error: bad (sensitive) here"},
-		"a broken secret": {"│ Error: bad not-a-real\n│ secret here", "Error: bad (sensitive) here"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			if got := c.said(tt.stderr); got != tt.want {
-				t.Errorf("%q, want %q", got, tt.want)
-			}
-		})
-	}
-	t.Run("a secret where it is cut", func(t *testing.T) {
-		t.Parallel()
-		for n := mostSaid - 30; n < mostSaid+10; n++ {
-			if got := c.said("Error: " + strings.Repeat("x", n) + "not-a-real-token" + strings.Repeat("y", 99)); strings.Contains(got, "not-a-re") {
-				t.Fatalf("at %d a part of the secret stayed: %s", n, got[len(got)-40:])
-			}
-		}
-	})
 }

@@ -41,7 +41,7 @@ func (c CLI) Install(ctx context.Context, p Package, root string) error {
 	if err := writeScratch(scratch, p); err != nil {
 		return fmt.Errorf("installing provider %s: %w", p.Source, err)
 	}
-	if _, err := c.run(ctx, c.initCmd()); err != nil {
+	if _, err := c.initCmd().Run(ctx); err != nil {
 		return fmt.Errorf("installing provider %s %s: %w", p.Source, p.Version, err)
 	}
 	got, err := filepath.EvalSymlinks(filepath.Join(c.DataDir, "providers", p.path()))

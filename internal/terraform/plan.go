@@ -15,11 +15,15 @@ type Plan struct {
 	FormatVersion    string           `json:"format_version"`
 	TerraformVersion string           `json:"terraform_version"`
 	Errored          bool             `json:"errored"`
-	Complete         *bool            `json:"complete"` // false: parts were put off
+	Complete         *bool            `json:"complete"` // false: parts were put off, or left out by a target
 	Drift            []ResourceChange `json:"resource_drift"`
 	Changes          []ResourceChange `json:"resource_changes"`
-	Prior            priorState       `json:"prior_state"`
-	Configuration    configuration    `json:"configuration"`
+	// Outputs are the root module's, with those that stay as they are.
+	Outputs  map[string]Change `json:"output_changes"`
+	Deferred []json.RawMessage `json:"deferred_changes"` // what was put off
+
+	Prior         priorState    `json:"prior_state"`
+	Configuration configuration `json:"configuration"`
 }
 
 // ResourceChange is one entry of a plan.
@@ -126,27 +130,71 @@ type configModule struct {
 	} `json:"module_calls"`
 }
 
+// Refers lists what the source's expressions for arguments and blocks refer to,
+// such as aws_sqs_queue.this, var.name or each.value: by resource address without
+// instance keys, and by argument.
+func (p *Plan) Refers() map[string]map[string][]string {
+	all := map[string]map[string][]string{}
+	p.Configuration.Root.walk("", func(address string, expressions map[string]json.RawMessage) {
+		all[address] = map[string][]string{}
+		for name, expr := range expressions {
+			all[address][name] = references(expr)
+		}
+	})
+	return all
+}
+
+// references collects the lists called references, at any depth: those of a
+// nested block are inside it.
+func references(raw json.RawMessage) []string {
+	var list []json.RawMessage
+	if json.Unmarshal(raw, &list) == nil {
+		var out []string
+		for _, inner := range list {
+			out = append(out, references(inner)...)
+		}
+		return out
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return nil
+	}
+	var out []string
+	for name, inner := range members {
+		var names []string
+		if name == "references" && json.Unmarshal(inner, &names) == nil {
+			out = append(out, names...)
+		} else if name != "constant_value" {
+			out = append(out, references(inner)...)
+		}
+	}
+	return out
+}
+
 // Configured lists the arguments and blocks that the source writes, by resource
 // address without instance keys. One that it sets to null in so many words is
 // not among them.
 func (p *Plan) Configured() map[string]map[string]bool {
 	all := map[string]map[string]bool{}
-	p.Configuration.Root.collect("", all)
-	return all
-}
-
-func (m configModule) collect(prefix string, into map[string]map[string]bool) {
-	for _, r := range m.Resources {
+	p.Configuration.Root.walk("", func(address string, expressions map[string]json.RawMessage) {
 		set := map[string]bool{}
-		for name, expr := range r.Expressions {
+		for name, expr := range expressions {
 			if string(bytes.TrimSpace(expr)) != "{}" {
 				set[name] = true
 			}
 		}
-		into[prefix+r.Address] = set
+		all[address] = set
+	})
+	return all
+}
+
+// walk visits the resources of a module and those called from it.
+func (m configModule) walk(prefix string, visit func(address string, expressions map[string]json.RawMessage)) {
+	for _, r := range m.Resources {
+		visit(prefix+r.Address, r.Expressions)
 	}
 	for name, call := range m.Calls {
-		call.Module.collect(prefix+"module."+name+".", into)
+		call.Module.walk(prefix+"module."+name+".", visit)
 	}
 }
 

@@ -32,7 +32,7 @@ func script(t *testing.T, body string) CLI {
 }
 
 // soon is when something that happens at once has happened on a busy machine.
-const soon = 20 * time.Second
+const soon = 2 * time.Minute
 
 // await waits until a file is there, and gives what is in it.
 func await(t *testing.T, path string) string {

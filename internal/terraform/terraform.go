@@ -12,16 +12,19 @@ import (
 	"runtime"
 	"strings"
 	"time"
+
+	"holdfast/internal/terraform/program"
 )
 
 // CLI is a Terraform or OpenTofu to run, and where.
 type CLI struct {
 	Binary string   // the program's path
 	Dir    string   // the root module's folder; the program works there
-	Env    []string // the user's environment; see environment for what becomes of it
+	Env    []string // the user's environment; see program.Environment for what becomes of it
 	// DataDir is used in place of .terraform, so that nothing is written to the
 	// user's. Empty leaves TF_DATA_DIR as the environment has it.
-	DataDir string
+	DataDir   string
+	Workspace string // to work in; "" for the one that the data folder names
 	// Redact takes secrets out of what the program says of an error; nil leaves
 	// it as it is.
 	Redact func(string) string
@@ -97,28 +100,9 @@ func getenv(env []string, name string) string {
 	return value
 }
 
-// dropped are variables that must not reach the program: arguments that could
-// turn a plan into another one (-target, -refresh=false), logs that quote
-// requests with everything in them, and a workspace that the data folder names.
-var dropped = []string{"TF_CLI_ARGS", "TF_LOG", "TF_WORKSPACE", "TF_REATTACH_PROVIDERS"}
-
-// environment is the user's, without what would change what a command means,
-// and with what keeps the program quiet and away from the user's folders.
-func (c CLI) environment() []string {
-	var env []string
-	for _, entry := range c.Env {
-		name, _, _ := strings.Cut(entry, "=")
-		drop := c.DataDir != "" && name == "TF_DATA_DIR"
-		for _, prefix := range dropped {
-			drop = drop || name == prefix || strings.HasPrefix(name, prefix+"_")
-		}
-		if !drop {
-			env = append(env, entry)
-		}
+// command builds a run of the program.
+func (c CLI) command(args ...string) program.Command {
+	return program.Command{
+		Binary: c.Binary, Args: args, Dir: c.Dir, Env: program.Environment(c.Env, c.DataDir, c.Workspace), Redact: c.Redact, Grace: c.Grace,
 	}
-	env = append(env, "TF_IN_AUTOMATION=1", "TF_INPUT=0", "CHECKPOINT_DISABLE=1")
-	if c.DataDir != "" {
-		env = append(env, "TF_DATA_DIR="+c.DataDir)
-	}
-	return env
 }

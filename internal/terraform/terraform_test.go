@@ -15,6 +15,7 @@ import (
 
 	"holdfast/internal/lab"
 	"holdfast/internal/terraform"
+	"holdfast/internal/terraform/program"
 )
 
 // module is a root module with one terraform_data, applied by real Terraform.
@@ -127,7 +128,7 @@ func TestRealFails(t *testing.T) {
 	}
 	c.Redact = func(s string) string { return strings.ReplaceAll(s, "not-a-real-token", "(sensitive)") }
 	err := c.Plan(t.Context(), terraform.PlanOptions{Out: filepath.Join(t.TempDir(), "plan")})
-	var failed *terraform.CommandError
+	var failed *program.Error
 	if !errors.As(err, &failed) || failed.Command != "terraform plan" {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"holdfast/internal/drift"
 	"holdfast/internal/lab"
@@ -35,29 +36,53 @@ func main() {
 
 // change is something that somebody does by hand.
 type change struct {
+	who  string // an access key of callers
 	what string
 	call lab.Call
 }
+
+// callers are the people who change things, by their access keys.
+var callers = map[string]lab.Caller{
+	"AKIAALICE": {
+		Identity: map[string]any{"type": "IAMUser", "arn": "arn:aws:iam::" + lab.TrailAccount + ":user/alice", "accountId": lab.TrailAccount, "userName": "alice"},
+		Console:  true, UserAgent: "Mozilla/5.0 (X11; Linux x86_64)", SourceIP: "198.51.100.7",
+	},
+	"ASIASCALER": {
+		Identity: map[string]any{
+			"type": "AssumedRole", "arn": "arn:aws:sts::" + lab.TrailAccount + ":assumed-role/scaler/nightly", "accountId": lab.TrailAccount,
+			"sessionContext": map[string]any{"sessionIssuer": map[string]any{"type": "Role", "arn": "arn:aws:iam::" + lab.TrailAccount + ":role/scaler", "userName": "scaler"}},
+		},
+		SourceIP: "192.0.2.44",
+	},
+}
+
+const (
+	alice  = "AKIAALICE"
+	scaler = "ASIASCALER"
+)
+
+// settings has Holdfast ask who it was.
+const settings = "version: 1\nattribution:\n  lookup_events:\n    - account: \"" + lab.TrailAccount + "\"\n"
 
 // changes are made the way people make them: in the console or with the CLI,
 // one at a time, meaning well.
 func changes(keyPolicy string) []change {
 	const function = "${aws_lambda_function.device_token.function_name}"
 	return []change{
-		{"more memory and time for the Lambda function", lab.Call{Service: "lambda", Method: "update_function_configuration",
+		{scaler, "more memory and time for the Lambda function", lab.Call{Service: "lambda", Method: "update_function_configuration",
 			Params: map[string]any{"FunctionName": function, "MemorySize": 512, "Timeout": 60}}},
-		{"logs kept for a year", lab.Call{Service: "logs", Method: "put_retention_policy",
+		{alice, "logs kept for a year", lab.Call{Service: "logs", Method: "put_retention_policy",
 			Params: map[string]any{"logGroupName": "${aws_cloudwatch_log_group.device_token.name}", "retentionInDays": 365}}},
-		{"the role's inline policy widened to *", lab.Call{Service: "iam", Method: "put_role_policy",
+		{alice, "the role's inline policy widened to *", lab.Call{Service: "iam", Method: "put_role_policy",
 			Params: map[string]any{
 				"RoleName": "${aws_iam_role.device_token.name}", "PolicyName": "${aws_iam_role_policy.device_token.name}",
 				"PolicyDocument": `{"Version":"2012-10-17","Statement":[{"Sid":"WriteDeviceTokens","Effect":"Allow","Action":"*","Resource":"*"}]}`,
 			}}},
-		{"an alarm deleted", lab.Call{Service: "cloudwatch", Method: "delete_alarms",
+		{alice, "an alarm deleted", lab.Call{Service: "cloudwatch", Method: "delete_alarms",
 			Params: map[string]any{"AlarmNames": []any{"${aws_cloudwatch_metric_alarm.lambda_errors.alarm_name}"}}}},
-		{"a tag added to the role", lab.Call{Service: "iam", Method: "tag_role",
+		{scaler, "a tag added to the role", lab.Call{Service: "iam", Method: "tag_role",
 			Params: map[string]any{"RoleName": "${aws_iam_role.device_token.name}", "Tags": []any{map[string]any{"Key": "owner", "Value": "bob"}}}}},
-		{"the key's policy rewritten, but the same (this must not count)", lab.Call{Service: "kms", Method: "put_key_policy",
+		{alice, "the key's policy rewritten, but the same (this must not count)", lab.Call{Service: "kms", Method: "put_key_policy",
 			Params: map[string]any{"KeyId": "${aws_kms_key.device_tokens.key_id}", "PolicyName": "default", "Policy": keyPolicy}}},
 	}
 }
@@ -91,7 +116,18 @@ func run(ctx context.Context, w io.Writer, holdfast, example string) error {
 	if err := stack.Apply(ctx); err != nil {
 		return err
 	}
-	d := &demo{w: w, holdfast: holdfast, stack: stack, emulator: emulator, cache: filepath.Join(dir, "cache")}
+	trail, err := lab.NewTrail(tools, emulator.URL(), time.Now)
+	if err != nil {
+		return err
+	}
+	defer trail.Close()
+	for key, caller := range callers {
+		trail.Introduce(key, caller)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "holdfast.yaml"), []byte(settings), 0o600); err != nil {
+		return err
+	}
+	d := &demo{w: w, holdfast: holdfast, stack: stack, emulator: emulator, trail: trail, cache: filepath.Join(dir, "cache")}
 
 	say(w, "Freshly applied, and nothing changed since")
 	if err := d.check(ctx, drift.ExitClean); err != nil {
@@ -114,6 +150,7 @@ type demo struct {
 	holdfast, cache string
 	stack           *lab.Stack
 	emulator        *lab.Emulator
+	trail           *lab.Trail // what is changed goes through it
 }
 
 // check runs holdfast as a user would, and insists on its exit code.
@@ -121,7 +158,7 @@ func (d *demo) check(ctx context.Context, want int) error {
 	fmt.Fprintf(d.w, "\n$ holdfast check device-tokens\n")
 	cmd := exec.CommandContext(ctx, d.holdfast, "check", filepath.Base(d.stack.Dir))
 	cmd.Dir = filepath.Dir(d.stack.Dir)
-	cmd.Env = append(d.stack.Env(), "HOLDFAST_CACHE_DIR="+d.cache)
+	cmd.Env = append(d.stack.Env(), "HOLDFAST_CACHE_DIR="+d.cache, "AWS_ENDPOINT_URL_CLOUDTRAIL="+d.trail.URL())
 	cmd.Stdout, cmd.Stderr = d.w, d.w
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	err := cmd.Run()
@@ -143,6 +180,7 @@ func (d *demo) mutate(ctx context.Context) error {
 	}
 	fmt.Fprintln(d.w)
 	for _, c := range changes(policy) {
+		c.call.Endpoint, c.call.Key = d.trail.URL(), c.who
 		if _, err := d.stack.Call(ctx, d.emulator, c.call); err != nil {
 			return err
 		}

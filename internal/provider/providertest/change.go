@@ -190,7 +190,7 @@ func find(b *tfprotov6.SchemaBlock, path *tftypes.AttributePath) *tfprotov6.Sche
 }
 
 // ApplyResourceChange writes or removes the object's file.
-func (e *engine) ApplyResourceChange(_ context.Context, req *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {
+func (e *engine) ApplyResourceChange(ctx context.Context, req *tfprotov6.ApplyResourceChangeRequest) (*tfprotov6.ApplyResourceChangeResponse, error) {
 	fail := func(err error) (*tfprotov6.ApplyResourceChangeResponse, error) {
 		return &tfprotov6.ApplyResourceChangeResponse{Diagnostics: fault(err), NewState: req.PriorState}, nil
 	}
@@ -209,6 +209,13 @@ func (e *engine) ApplyResourceChange(_ context.Context, req *tfprotov6.ApplyReso
 	meta, err := decode(metaSchema.ValueType(), req.ProviderMeta)
 	if err != nil {
 		return fail(err)
+	}
+	r, err := e.act(ctx, "ApplyResourceChange", req.TypeName, prior)
+	switch {
+	case err != nil:
+		return nil, err
+	case r.failed():
+		return &tfprotov6.ApplyResourceChangeResponse{Diagnostics: r.diags, NewState: req.PriorState}, nil
 	}
 	if planned == nil {
 		id, _ := prior["id"].(string)

@@ -96,7 +96,7 @@ func TestTerraformAcceptsIt(t *testing.T) {
 			if out, exit := tf.run("plan", "-detailed-exitcode", "-input=false", "-no-color"); exit != 2 || !strings.Contains(out, "by hand") {
 				t.Errorf("changed by hand, and the plan has exit code %d:\n%s", exit, out)
 			}
-			w.AwaitGone(t, 10*time.Second)
+			w.AwaitGone(t, time.Minute)
 		})
 	}
 }

@@ -233,7 +233,7 @@ func (w *World) AwaitGone(t testing.TB, d time.Duration) {
 // AwaitCall waits until a provider got n calls of a method.
 func (w *World) AwaitCall(t testing.TB, method string, n int) {
 	t.Helper()
-	if !Await(30*time.Second, func() bool { return w.Count(t, method) >= n }) {
+	if !Await(2*time.Minute, func() bool { return w.Count(t, method) >= n }) {
 		t.Fatalf("the provider did not get %d calls of %s", n, method)
 	}
 }

@@ -166,7 +166,7 @@ func TestSignInFails(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	_, err = b.State("default").Read(ctx)
 	if err == nil || errors.Is(err, state.ErrNone) || strings.Contains(err.Error(), secret) || !strings.Contains(err.Error(), "; ") {

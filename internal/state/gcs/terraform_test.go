@@ -92,7 +92,7 @@ func held(t *testing.T, b state.Backend, dir string, run func(context.Context, .
 	gate := filepath.Join(dir, "gate")
 	done := make(chan error, 1)
 	go func() { done <- run(t.Context(), "apply", "-auto-approve", "-var=wait="+gate) }()
-	tick, end := time.NewTicker(20*time.Millisecond), time.After(time.Minute)
+	tick, end := time.NewTicker(20*time.Millisecond), time.After(5*time.Minute)
 	defer tick.Stop()
 	for {
 		if _, err := os.Stat(gate + ".began"); err == nil {

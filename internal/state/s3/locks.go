@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"holdfast/internal/drift"
 	"holdfast/internal/state"
 )
 
@@ -132,7 +133,7 @@ func (s *source) mismatch(readErr error, content []byte, want string) error {
 	if readErr != nil {
 		is = "it is gone"
 	}
-	return &state.UnsoundError{Code: state.DigestMismatch, Err: fmt.Errorf(
+	return &state.UnsoundError{Code: drift.FaultDigest, Err: fmt.Errorf(
 		"%s is not the state that Terraform wrote last: %s, and the table %s says %s. It is stale, or was changed by hand; restore the version with that digest, or, if the state is right, correct the item %s-md5",
 		s, is, s.backend.table, want, s.path())}
 }

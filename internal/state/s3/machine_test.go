@@ -78,7 +78,7 @@ func TestMachineRole(t *testing.T) {
 	if _, err = b.State("default").Read(t.Context()); err == nil || !strings.Contains(err.Error(), "no AWS credentials were found") {
 		t.Errorf("without a metadata service: %v", err)
 	}
-	if took := time.Since(began); took > 20*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("it took %v to find that out", took)
 	}
 }

@@ -66,7 +66,7 @@ func (b *bench) failing(t *testing.T, backend state.Backend) {
 func refused(t *testing.T, b *bench) {
 	b.put(t, "default", []byte("{}"))
 	b.open(t)
-	b.failing(t, b.Open(t, nobody(t)))
+	b.failing(t, b.Open(t, nobody))
 }
 
 func denied(t *testing.T, b *bench) {

@@ -6,7 +6,6 @@ package statetest
 import (
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -154,13 +153,9 @@ func (b *bench) silent(t *testing.T, what, text string) {
 	}
 }
 
-// nobody is an address that nobody listens at.
-func nobody(t *testing.T) string {
-	t.Helper()
-	server := httptest.NewServer(http.NotFoundHandler())
-	server.Close()
-	return server.URL
-}
+// nobody is an address that nobody listens at, and nobody will: a port that was
+// free a moment ago may be another test's by now.
+const nobody = "http://127.0.0.1:1"
 
 // sorted gives workspaces with "default" among them, sorted.
 func sorted(names []string) []string {

@@ -1,0 +1,5 @@
+package checkout
+
+import "os/exec"
+
+func isolate(*exec.Cmd) {}

@@ -1,0 +1,4 @@
+package queue
+
+// Offset is offset, for tests.
+var Offset = offset

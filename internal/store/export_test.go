@@ -1,0 +1,4 @@
+package store
+
+// BySeverity is how lists are ordered by severity.
+const BySeverity = bySeverity
