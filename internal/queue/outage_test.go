@@ -70,10 +70,12 @@ func TestWorkerGone(t *testing.T) {
 	for name, what := range map[string]os.Signal{"killed": os.Kill, "stopped": syscall.SIGSTOP} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			const n, lease = 60, 20 * time.Second
+			// The first checks are long ones, so that a worker has four in their middle
+			// and none whose end it has yet to tell.
+			const n, long, lease = 60, 12, 30 * time.Second
 			where := databases["postgres"](t)
 			s, q := prepare(t, where)
-			c := workers(t, 3, worker{Where: where, Stacks: n, Takes: 300 * time.Millisecond, Lease: lease})
+			c := workers(t, 3, worker{Where: where, Stacks: n, Takes: 50 * time.Millisecond, Long: long, LongTakes: lease / 3, Lease: lease})
 			// Nobody is taken for silent before the workers have lived for a lease.
 			steady := time.Now().Add(lease)
 			run := ask(t, q, queue.Ask{Source: "infra"})
@@ -81,12 +83,11 @@ func TestWorkerGone(t *testing.T) {
 			until(t, "a worker is at four checks", func() bool {
 				at := map[int]int{}
 				for _, one := range checks(t, s) {
-					if one.ended.IsZero() {
-						at[one.pid]++
+					if at[one.pid]++; at[one.pid] == 4 && one.ended.IsZero() {
 						victim = one.pid
 					}
 				}
-				return at[victim] == 4
+				return victim != 0
 			})
 			c.signal(t, victim, what)
 			gone := time.Now()
@@ -98,7 +99,7 @@ func TestWorkerGone(t *testing.T) {
 					lost[one.stack] = true
 				}
 			}
-			if len(lost) < 2 || len(lost) > 4 {
+			if len(lost) != 4 {
 				t.Errorf("%d checks were lost", len(lost))
 			}
 			latest := time.Time{}

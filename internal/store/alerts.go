@@ -163,11 +163,11 @@ func (s *Store) Route(ctx context.Context, r Routing) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	const open = `SELECT a.alert FROM alerts a LEFT JOIN runs r ON r.id = a.run
+		WHERE a.routed_at = 0 AND (r.id IS NULL OR r.finished_at > 0 OR r.source = '' AND r.started_at < $1)`
+	asked := ` AND ($2 = 'null' OR a.stack_id IN (` + s.listed("$3") + `))`
 	err = s.InTransaction(ctx, "deciding who is told", func(tx *sql.Tx) error {
-		rows, err := tx.QueryContext(ctx, `SELECT a.alert FROM alerts a LEFT JOIN runs r ON r.id = a.run
-			WHERE a.routed_at = 0 AND (r.id IS NULL OR r.finished_at > 0 OR r.source = '' AND r.started_at < $1)
-				AND ($2 = 'null' OR a.stack_id IN (`+s.listed("$3")+`))
-			ORDER BY a.at, a.id LIMIT $4`, millis(r.Abandoned), stacks, stacks, mostRouted)
+		rows, err := tx.QueryContext(ctx, open+asked+" ORDER BY a.at, a.id LIMIT $4", millis(r.Abandoned), stacks, stacks, mostRouted)
 		if err != nil {
 			return err
 		}
