@@ -20,7 +20,7 @@ import (
 
 // TestAction runs the steps of the action as a runner would, on the example in a
 // repository: drift opens an issue and proposes the report, the same drift changes
-// neither, and when there is none any more the issue is closed.
+// neither, and after a revert the issue is closed.
 func TestAction(t *testing.T) {
 	t.Parallel()
 	r := resolvable(t, filepath.Join("..", "..", "examples", "device-tokens"))
@@ -38,11 +38,7 @@ func TestAction(t *testing.T) {
 		return newRunner(t, r.Dir, env, map[string]string{"binary": binary, "report": report, "upload-sarif": "true", "history": "branch"}).run(t)
 	}
 
-	memory := func(megabytes int) {
-		t.Helper()
-		r.do(t, cases.Call("lambda", "update_function_configuration", cases.Params{"FunctionName": "photoeditor-dev-device-token", "MemorySize": megabytes}))
-	}
-	memory(512)
+	r.do(t, cases.Call("lambda", "update_function_configuration", cases.Params{"FunctionName": "photoeditor-dev-device-token", "MemorySize": 512}))
 	first := action("pull-request")
 	first.ended(t, drift.ExitDrift, "drifted", "1")
 	if !strings.Contains(first.summary, "aws_lambda_function.device_token") || !strings.Contains(first.log, "memory_size  128 -> 512") ||
@@ -84,7 +80,9 @@ func TestAction(t *testing.T) {
 		t.Errorf("the proposal has %s commits", behind)
 	}
 
-	memory(128)
+	if out, code := r.run(t, "revert", "aws_lambda_function.device_token", "--yes", "--reason", "by mistake"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, out)
+	}
 	must(t, os.RemoveAll(filepath.Join(r.Dir, ".holdfast")))
 	must(t, os.Remove(filepath.Join(r.Dir, "DRIFT.md")))
 	before := git(t, remote, "rev-parse", "main")
