@@ -250,7 +250,13 @@ func TestBrokenInside(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	t.Parallel()
 	s := newSite(t)
+	s.store.KeepAlerts()
 	s.fill()
+	if _, err := s.store.Route(t.Context(), store.Routing{Now: at(20), Plan: func(alerts []drift.Alert) []store.Delivery {
+		return []store.Delivery{{Channel: "chat", Due: at(20), Alerts: []string{alerts[0].ID}}}
+	}}); err != nil {
+		t.Fatal(err)
+	}
 	for range 3 {
 		s.ask("viewer", http.MethodGet, "/api/v1/stacks/x"+strings.Repeat("y", 20), "")
 		s.ask("viewer", "BREW", "/api/v1/stacks", "")
@@ -260,7 +266,7 @@ func TestMetrics(t *testing.T) {
 		`holdfast_open_findings{cause="manual-console",source="apps",stack="live/4"} 4`, `holdfast_stacks{status="drifted"} 4`, `holdfast_stacks{status="unchecked"} 0`,
 		`holdfast_stack_last_success_timestamp_seconds{source="infra",stack="live/0"} 1.7724312e+09`, `holdfast_queue_jobs{kind="check",state="available"} 5`,
 		`holdfast_database_up 1`, `holdfast_waived_findings 0`, `holdfast_http_request_duration_seconds_count{method="GET",route="GET /api/v1/stacks/{id}",status="404"} 3`,
-		`method="other"`,
+		`method="other"`, `holdfast_alert_messages{channel="chat",state="waiting"} 1`,
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("%s is not in it:\n%s", want, text)

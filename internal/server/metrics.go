@@ -29,7 +29,7 @@ type metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.HistogramVec
 
-	open, waived, stacks, decided, lastRun, lastEnd, queue, up, dropped *prometheus.Desc
+	open, waived, stacks, decided, lastRun, lastEnd, queue, messages, up, dropped *prometheus.Desc
 }
 
 func (s *Server) addMetrics(mux *http.ServeMux) *metrics {
@@ -42,15 +42,16 @@ func (s *Server) addMetrics(mux *http.ServeMux) *metrics {
 			Name: "holdfast_http_request_duration_seconds", Help: "How long requests took that were let in, by route and status.",
 			Buckets: []float64{.005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 		}, []string{"method", "route", "status"}),
-		open:    desc("open_findings", "Open findings, of stacks that have some.", "source", "stack", "cause"),
-		waived:  desc("waived_findings", "Waived findings, over all stacks."),
-		stacks:  desc("stacks", "Stacks that their sources have, by the status of their latest check.", "status"),
-		decided: desc("stack_last_success_timestamp_seconds", "When a stack was last checked for certain; 0 for never.", "source", "stack"),
-		lastRun: desc("last_run_duration_seconds", "How long the last round of a source took that ended.", "source"),
-		lastEnd: desc("last_run_finished_timestamp_seconds", "When the last round of a source ended.", "source"),
-		queue:   desc("queue_jobs", "Jobs of the queue, by kind and state.", "kind", "state"),
-		up:      desc("database_up", "Whether the history could be read for this scrape."),
-		dropped: desc("stacks_without_series", "Stacks beyond those that have series of their own."),
+		open:     desc("open_findings", "Open findings, of stacks that have some.", "source", "stack", "cause"),
+		waived:   desc("waived_findings", "Waived findings, over all stacks."),
+		stacks:   desc("stacks", "Stacks that their sources have, by the status of their latest check.", "status"),
+		decided:  desc("stack_last_success_timestamp_seconds", "When a stack was last checked for certain; 0 for never.", "source", "stack"),
+		lastRun:  desc("last_run_duration_seconds", "How long the last round of a source took that ended.", "source"),
+		lastEnd:  desc("last_run_finished_timestamp_seconds", "When the last round of a source ended.", "source"),
+		queue:    desc("queue_jobs", "Jobs of the queue, by kind and state.", "kind", "state"),
+		messages: desc("alert_messages", "Messages of alerts that are not sent, by channel and state: waiting, failing, given_up.", "channel", "state"),
+		up:       desc("database_up", "Whether the history could be read for this scrape."),
+		dropped:  desc("stacks_without_series", "Stacks beyond those that have series of their own."),
 	}
 	m.registry.MustRegister(m, m.requests, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	show := promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
@@ -66,7 +67,7 @@ func (s *Server) addMetrics(mux *http.ServeMux) *metrics {
 
 // Describe implements prometheus.Collector.
 func (m *metrics) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.open, m.waived, m.stacks, m.decided, m.lastRun, m.lastEnd, m.queue, m.up, m.dropped} {
+	for _, d := range []*prometheus.Desc{m.open, m.waived, m.stacks, m.decided, m.lastRun, m.lastEnd, m.queue, m.messages, m.up, m.dropped} {
 		out <- d
 	}
 }
@@ -76,7 +77,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), scrapeWithin)
 	defer cancel()
 	up := 1.0
-	for _, collect := range []func(context.Context, chan<- prometheus.Metric) error{m.collectStacks, m.collectFindings, m.collectRuns, m.collectQueue} {
+	for _, collect := range []func(context.Context, chan<- prometheus.Metric) error{m.collectStacks, m.collectFindings, m.collectRuns, m.collectQueue, m.collectMessages} {
 		if err := collect(ctx, out); err != nil {
 			up = 0
 			m.server.Log.WarnContext(ctx, "metrics could not be read", "error", err)
@@ -173,6 +174,14 @@ func (m *metrics) collectQueue(ctx context.Context, out chan<- prometheus.Metric
 	depth, err := m.server.Rounds.Depth(ctx)
 	for of, n := range depth {
 		gauge(out, m.queue, float64(n), of[0], of[1])
+	}
+	return err
+}
+
+func (m *metrics) collectMessages(ctx context.Context, out chan<- prometheus.Metric) error {
+	counts, err := m.server.Store.MessageCounts(ctx)
+	for of, n := range counts {
+		gauge(out, m.messages, float64(n), of[0], of[1])
 	}
 	return err
 }

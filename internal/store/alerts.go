@@ -331,6 +331,30 @@ func (s *Store) Messages(ctx context.Context, unsent bool, limit int) (list []Al
 	return list, nil
 }
 
+// MessageCounts are how many messages there are by channel and state: waiting for its
+// time or its first attempt; failing, which is tried again; given_up, of those that
+// are kept. A server reads them when somebody reads its metrics.
+func (s *Store) MessageCounts(ctx context.Context) (map[[2]string]int, error) {
+	counts := map[[2]string]int{}
+	type count struct {
+		of [2]string
+		n  int
+	}
+	scan := func(rows *sql.Rows) (c count, err error) {
+		err = rows.Scan(&c.of[0], &c.of[1], &c.n)
+		return c, err
+	}
+	for c, err := range each(ctx, s, "counting the messages", scan, `SELECT channel,
+			CASE WHEN dropped_at > 0 THEN 'given_up' WHEN error <> '' THEN 'failing' ELSE 'waiting' END AS state, COUNT(*)
+		FROM messages WHERE sent_at = 0 GROUP BY channel, state`) {
+		if err != nil {
+			return nil, err
+		}
+		counts[c.of] = c.n
+	}
+	return counts, nil
+}
+
 func scanMessage(rows *sql.Rows) (m AlertMessage, err error) {
 	var made, due, sent, dropped int64
 	err = rows.Scan(&m.ID, &m.Channel, &made, &due, &m.Attempts, &sent, &dropped, &m.Error, &m.Count)

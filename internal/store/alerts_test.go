@@ -56,6 +56,14 @@ func nothingDue(t *testing.T, s *store.Store, now time.Time) {
 	}
 }
 
+func messagesCounted(t *testing.T, s *store.Store, want map[[2]string]int) {
+	t.Helper()
+	got, err := s.MessageCounts(t.Context())
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Error(err, diff)
+	}
+}
+
 func alertKinds(alerts []drift.Alert) (list []drift.AlertKind) {
 	for _, a := range alerts {
 		list = append(list, a.Kind)
@@ -200,6 +208,7 @@ func TestMessages(t *testing.T) {
 		if err != nil || len(unsent) != 3 || unsent[1].Error != "no answer" || unsent[1].Attempts != 1 || unsent[2].Count != 2 {
 			t.Errorf("%+v, %v", unsent, err)
 		}
+		messagesCounted(t, s, map[[2]string]int{{"chat", "failing"}: 1, {"chat", "waiting"}: 1, {"digest", "waiting"}: 1})
 		if err := s.Hurry(t.Context(), "chat", now.Add(2*time.Minute)); err != nil {
 			t.Error(err)
 		}
@@ -219,6 +228,7 @@ func TestMessages(t *testing.T) {
 			t.Errorf("%+v, %v", two, err)
 		}
 		nothingDue(t, s, now)
+		messagesCounted(t, s, map[[2]string]int{{"chat", "given_up"}: 1, {"digest", "waiting"}: 1})
 		if m := claim(t, s, digest); m.Channel != "digest" || m.Count != 2 {
 			t.Errorf("%+v", m)
 		}
