@@ -66,6 +66,7 @@ func stacksOfRun(n int) []drift.Stack {
 func TestKilledWhileTelling(t *testing.T) {
 	t.Parallel()
 	dir, h := t.TempDir(), newHook(t)
+	h.kills = true
 	must(t, os.WriteFile(filepath.Join(dir, "holdfast.yaml"), fmt.Appendf(nil, "version: 1\nstore: history.db\nalerts: [{name: hook, webhook: {url: %q}}]\n", h.URL), 0o600))
 	self, err := os.Executable()
 	must(t, err)
