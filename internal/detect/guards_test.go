@@ -391,6 +391,7 @@ func TestSecretsStayOutOfErrors(t *testing.T) {
 func TestThrottling(t *testing.T) {
 	t.Parallel()
 	s, proxy := applied(t, "tiny").fork(t).through(t)
+	s.extra = append(s.extra, "TF_VAR_api_retries=1")
 	do(t, s, cases.Call("logs", "put_retention_policy", cases.Params{"logGroupName": "tiny", "retentionInDays": 60}))
 	calm := s.check(t, detect.Options{})
 	proxy.Forget()

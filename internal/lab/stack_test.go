@@ -140,7 +140,7 @@ func TestStackFaults(t *testing.T) {
 	p.On(Match("logs", "DescribeLogGroups"), Fault{Kind: AccessDenied})
 	p.On(Match("ssm", "GetParameter"), Fault{Kind: Throttling})
 
-	_, err := s.With(p).Plan(t.Context(), "-parallelism=1")
+	_, err := s.With(p).Plan(t.Context(), "-parallelism=1", "-var=api_retries=1")
 	for _, want := range []string{"AccessDeniedException", "ThrottlingException"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)

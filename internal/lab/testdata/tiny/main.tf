@@ -9,8 +9,13 @@ terraform {
 
 provider "aws" {
   # AWS_MAX_ATTEMPTS does not reach the provider, whose default is 25.
-  max_retries                = 1
+  max_retries                = var.api_retries
   skip_requesting_account_id = true
+}
+
+variable "api_retries" {
+  type    = number
+  default = 3 # a connection may be lost on a busy machine
 }
 
 variable "value" {
