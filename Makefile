@@ -39,7 +39,7 @@ GO_TEST_FLAGS ?= -count=1 -p=2 -parallel=6 -timeout=75m -vet=off -ldflags=-w
 TEST_GOGC ?= 400
 
 # Packages that share data between goroutines or are pure: quick enough for the
-# race detector, without the tests that run Terraform. It needs a C compiler.
+# race detector, without the tests that run Terraform or Chromium. It needs a C compiler.
 RACE_PACKAGES ?= ./internal/drift/... ./internal/store/... ./internal/config/... ./internal/state/... ./internal/report/... ./internal/stack/... ./internal/provider/... ./internal/checkout/... ./internal/server/access/...
 
 # How long `make fuzz` spends on each fuzz target.
@@ -87,7 +87,7 @@ test-go: setup $(GOTESTSUM) ## run the Go tests alone, or those of PACKAGES=./in
 .PHONY: race
 race: ## run the tests of the packages that need no lab under the race detector
 	@if [ "$$($(GO) env CGO_ENABLED)" = 1 ]; then \
-		$(GO) test -race -count=1 -p=2 -vet=off -ldflags=-w -skip 'Terraform|Console' $(RACE_PACKAGES); \
+		$(GO) test -race -count=1 -p=2 -vet=off -ldflags=-w -skip 'Terraform|Console|InBrowser' $(RACE_PACKAGES); \
 	else echo "race: skipped, the race detector needs a C compiler"; fi
 
 .PHONY: lint

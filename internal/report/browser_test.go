@@ -53,10 +53,10 @@ func writePage(t *testing.T, run drift.Run, o report.Options) string {
 	return file
 }
 
-// TestPage looks at the page in Chromium, wide and narrow, light and dark, with
+// TestPageInBrowser looks at the page in Chromium, wide and narrow, light and dark, with
 // nothing found, with a few findings and with 500, and with no JavaScript. Set
 // HOLDFAST_SHOTS to a folder to keep pictures.
-func TestPage(t *testing.T) {
+func TestPageInBrowser(t *testing.T) {
 	t.Parallel()
 	b := browser.Start(t)
 	for name, fill := range map[string]func() (drift.Run, report.Options){
@@ -141,9 +141,9 @@ func examine(tab *browser.Tab, t *testing.T, l browser.Look) {
 // visible counts the findings that are shown, and the notes beside them.
 const visible = `[...document.querySelectorAll(".finding")].filter(f => f.checkVisibility()).length`
 
-// TestPageFilters chooses among findings: by the filters, which need no
+// TestFiltersInBrowser chooses among findings: by the filters, which need no
 // JavaScript, by the keyboard, and by the search, which needs it.
-func TestPageFilters(t *testing.T) {
+func TestFiltersInBrowser(t *testing.T) {
 	t.Parallel()
 	b := browser.Start(t)
 	run, o := fleet(500)
