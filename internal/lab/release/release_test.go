@@ -161,3 +161,14 @@ func TestVerifyRefuses(t *testing.T) {
 		t.Error("a program of this machine is one for Windows")
 	}
 }
+
+// HEAD has moved since the build: what there is is of another commit.
+func TestVerifyNothing(t *testing.T) {
+	t.Parallel()
+	c := loadSettings(t)
+	c.Dist = t.TempDir()
+	err := verifyAll(t.Context(), c, example, c.Builds[0].targets())
+	if err == nil || !strings.Contains(err.Error(), "no release of commit 0123456") {
+		t.Errorf("%v", err)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,6 +37,9 @@ func verifyAll(ctx context.Context, c config, v values, targets []target) error 
 		return err
 	}
 	list, err := os.ReadFile(filepath.Join(c.Dist, name))
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s has no release of commit %s (%s is missing): build it, and leave HEAD where it is meanwhile", c.Dist, v["ShortCommit"], name)
+	}
 	if err != nil {
 		return err
 	}
