@@ -40,6 +40,7 @@ func openPostgres(where string) (*Store, error) {
 	s.place = fmt.Sprintf("postgres://%s/%s", config.Host, config.Database)
 	s.db = stdlib.OpenDB(*config)
 	s.db.SetMaxOpenConns(postgresConnections)
+	s.db.SetMaxIdleConns(postgresConnections) // by default only two are kept, and each new one costs a process of the server's
 	s.db.SetConnMaxIdleTime(time.Minute)
 	return s, nil
 }
